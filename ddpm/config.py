@@ -1,0 +1,192 @@
+"""The configuration of a run: six small models that say what every value may be.
+
+The form in the app, `--set`, the TOML files and their error messages all come from these models.
+No torch here: describing a run must stay cheap.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Dataset = Literal["mnist", "fashion-mnist", "cifar10", "digits", "folder"]
+
+#: (height = width, channels) of the data sets that have a fixed shape.
+NATIVE_SHAPES: dict[str, tuple[int, int]] = {
+    "mnist": (28, 1),
+    "fashion-mnist": (28, 1),
+    "cifar10": (32, 3),
+    "digits": (8, 1),
+}
+
+
+class Section(BaseModel):
+    """A part of the configuration: immutable, and closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class DataConfig(Section):
+    """What the network learns from."""
+
+    dataset: Dataset = Field("mnist", description="Data set; `folder` takes any folder of images")
+    root: str | None = Field(
+        None, description="Folder of the data; unset: DDPM_DATA, else datasets/ under the home"
+    )
+    image_size: int | None = Field(
+        None, ge=4, le=1024, description="Height and width in pixels; unset: the data set's own"
+    )
+    channels: Literal[1, 3] | None = Field(
+        None, description="1 grey, 3 colour; unset: the data set's own (a folder: 3)"
+    )
+    flip: bool = Field(False, description="Mirror half of the images left to right while training")
+
+    @model_validator(mode="after")
+    def _folder_needs_root_and_size(self) -> Self:
+        if self.dataset == "folder":
+            if self.root is None:
+                raise ValueError("data.root: dataset `folder` needs the folder's path")
+            if self.image_size is None:
+                raise ValueError("data.image_size: dataset `folder` needs a size in pixels")
+        return self
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of one image as the network sees it."""
+        size, channels = NATIVE_SHAPES.get(self.dataset, (self.image_size, 3))
+        size = self.image_size or size
+        assert size is not None
+        return (self.channels or channels, size, size)
+
+
+class ModelConfig(Section):
+    """The U-Net of Ho et al. 2020 (appendix B)."""
+
+    channels: int = Field(
+        128, ge=8, le=1024, multiple_of=8, description="Channels at full resolution; a multiple of 8"
+    )
+    multipliers: tuple[Annotated[int, Field(ge=1, le=16)], ...] = Field(
+        (1, 2, 2, 2),
+        min_length=1,
+        max_length=8,
+        description="Channel multiplier of each resolution, finest first",
+    )
+    blocks: int = Field(2, ge=1, le=8, description="Residual blocks per resolution")
+    attention: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (16,), description="Image sizes with self-attention; sizes that do not occur are ignored"
+    )
+    dropout: float = Field(0.1, ge=0.0, lt=1.0, description="Dropout inside residual blocks")
+
+
+class DiffusionConfig(Section):
+    """The forward process q (Ho et al. 2020, eq. 2) and the variance of its reversal."""
+
+    timesteps: int = Field(1000, ge=2, le=100_000, description="Length T of the forward process")
+    schedule: Literal["linear", "scaled_linear", "cosine"] = Field(
+        "linear", description="Shape of beta over time; cosine ignores beta_start and beta_end"
+    )
+    beta_start: float = Field(1e-4, gt=0.0, lt=1.0, description="Beta of the first step")
+    beta_end: float = Field(0.02, gt=0.0, lt=1.0, description="Beta of the last step")
+    variance: Literal["fixed_large", "fixed_small"] = Field(
+        "fixed_large", description="Variance of the reverse step: beta (large) or posterior beta (small)"
+    )
+
+    @model_validator(mode="after")
+    def _betas_grow(self) -> Self:
+        if self.beta_start > self.beta_end:
+            raise ValueError(
+                f"diffusion.beta_start: {self.beta_start} is above beta_end {self.beta_end}; noise must grow"
+            )
+        return self
+
+
+class TrainingConfig(Section):
+    """Optimisation of L_simple (Ho et al. 2020, eq. 14). A step is one optimiser step."""
+
+    steps: int = Field(100_000, ge=1, description="Optimiser steps in all")
+    batch_size: int = Field(128, ge=1, description="Images per optimiser step")
+    accumulation: int = Field(
+        1, ge=1, description="Parts a batch is computed in, to save memory; divides batch_size"
+    )
+    learning_rate: float = Field(2e-4, gt=0.0, le=1.0, description="AdamW's learning rate after warm-up")
+    weight_decay: float = Field(0.0, ge=0.0, le=1.0, description="AdamW's decoupled weight decay")
+    warmup_steps: int = Field(1000, ge=0, description="Steps over which the learning rate grows linearly")
+    decay: Literal["constant", "cosine"] = Field(
+        "constant", description="Learning rate after warm-up: constant, or a cosine down to zero"
+    )
+    gradient_clip: float = Field(1.0, gt=0.0, description="Largest L2 norm of the gradient")
+    ema_decay: float = Field(0.9999, ge=0.0, lt=1.0, description="Decay per step of the averaged weights")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="Of the network's arithmetic; auto: bfloat16 where the device gains by it"
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="Of weights, data order, noise, timesteps and dropout")
+    log_every: int = Field(50, ge=1, description="Steps between two rows of metrics")
+    checkpoint_every: int = Field(5000, ge=1, description="Steps between checkpoints")
+    keep_checkpoints: int = Field(2, ge=1, description="Latest checkpoints kept; milestones stay for ever")
+    milestone_every: int = Field(
+        0, ge=0, description="Checkpoints at multiples of this stay for ever; 0: none but the last"
+    )
+    sample_every: int = Field(5000, ge=0, description="Steps between sample grids; 0: none")
+
+    @model_validator(mode="after")
+    def _parts_divide_batch(self) -> Self:
+        if self.batch_size % self.accumulation:
+            raise ValueError(
+                f"training.accumulation: {self.accumulation} does not divide batch_size {self.batch_size}"
+            )
+        return self
+
+
+class SamplingConfig(Section):
+    """How images are drawn, for grids while training and by `sample`."""
+
+    sampler: Literal["ddpm", "ddim"] = Field(
+        "ddim", description="ddpm: ancestral (Ho 2020); ddim: Song et al. 2021"
+    )
+    steps: int | None = Field(
+        None, ge=1, description="Network evaluations per image; unset: ddim 50, ddpm all timesteps"
+    )
+    eta: float = Field(0.0, ge=0.0, le=1.0, description="Noise of DDIM: 0 deterministic, 1 ancestral")
+    spacing: Literal["uniform", "quadratic"] = Field(
+        "uniform", description="Timesteps used: evenly, or densely near the image"
+    )
+    count: int = Field(64, ge=1, le=1_000_000, description="Images drawn")
+    batch_size: int = Field(256, ge=1, description="Images computed at once; does not change them")
+    seed: int = Field(0, ge=0, lt=2**63, description="Image i of a seed is always the same image")
+    ema: bool = Field(True, description="Use the averaged weights")
+
+    def resolved_steps(self, timesteps: int) -> int:
+        """Network evaluations per image of a forward process of `timesteps` steps."""
+        if self.steps is not None:
+            return self.steps
+        return timesteps if self.sampler == "ddpm" else min(50, timesteps)
+
+
+class Config(Section):
+    """The whole resolved configuration: the same values start the same run again."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    diffusion: DiffusionConfig = DiffusionConfig()
+    training: TrainingConfig = TrainingConfig()
+    sampling: SamplingConfig = SamplingConfig()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        depth, size = 2 ** (len(self.model.multipliers) - 1), self.data.shape[1]
+        if size % depth:
+            raise ValueError(
+                f"model.multipliers: {len(self.model.multipliers)} resolutions need an image size "
+                f"divisible by {depth}; it is {size}"
+            )
+        if self.sampling.steps is not None and self.sampling.steps > self.diffusion.timesteps:
+            raise ValueError(
+                f"sampling.steps: {self.sampling.steps} is above "
+                f"diffusion.timesteps {self.diffusion.timesteps}"
+            )
+        return self
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Plain values, section by section; unset values are left out, as TOML has no null."""
+        return self.model_dump(mode="json", exclude_none=True)

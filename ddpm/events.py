@@ -1,0 +1,114 @@
+"""What the engine reports while it works: small frozen records, in the order in which they happen.
+
+Every event is plain data (numbers, strings, None) and goes into `events.jsonl` as one line by
+`to_record`. Steps are optimiser steps; paths are relative to the run's directory, with `/`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The work begins, or goes on from `step`. What was recorded beyond `step` is void."""
+
+    step: int
+    images_seen: int
+    total_steps: int
+    device: str  #: as `ddpm.devices` names it: "cpu", "cuda:0"
+    device_name: str  #: what it is: "NVIDIA H200"
+    precision: str  #: "float32" or "bfloat16"
+    parameters: int  #: trainable numbers of the network
+    dataset: str
+    dataset_size: int  #: images
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Means over the steps since the last Metrics."""
+
+    step: int
+    images_seen: int
+    loss: float
+    learning_rate: float
+    gradient_norm: float  #: L2, before clipping
+    images_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointWritten:
+    """A checkpoint is on disk, whole and synced."""
+
+    step: int
+    images_seen: int
+    path: str  #: "checkpoints/00010000"
+    bytes: int
+    milestone: bool  #: never removed by the run itself
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRemoved:
+    """An older checkpoint made room (`training.keep_checkpoints`)."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class SamplesWritten:
+    """A grid of samples is on disk: row by row, the images 0, 1, 2, … of `seed`."""
+
+    step: int
+    images_seen: int
+    path: str  #: "samples/00010000.png"
+    count: int
+    seed: int
+    sampler: str  #: "ddim"
+    sampler_steps: int  #: network evaluations per image
+
+
+@dataclass(frozen=True, slots=True)
+class Denoising:
+    """One step of a sampling run; frames (when drawn) are grids of x_t and of the predicted x_0."""
+
+    index: int  #: 1 … total, over all batches
+    total: int
+    timestep: int  #: of the network evaluation, 0 … T-1
+    done: int  #: images finished so far
+    count: int  #: images in all
+    x_t: str | None = None
+    x_0: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something a person should know, in one line."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The last event of a process that ended by itself."""
+
+    status: str  #: "finished", "stopped" or "failed"
+    step: int
+    images_seen: int
+    message: str | None = None  #: why it failed, in one line
+
+
+Event = (
+    Started | Metrics | CheckpointWritten | CheckpointRemoved | SamplesWritten | Denoising | Notice | Ended
+)
+
+
+def kind(event_type: type) -> str:
+    """The name of an event in the record: `CheckpointWritten` is "checkpoint_written"."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", event_type.__name__).lower()
+
+
+def to_record(event: Event, time: str) -> dict[str, Any]:
+    """The event as one JSON object; `time` is ISO 8601 in UTC."""
+    return {"event": kind(type(event)), "time": time, **asdict(event)}

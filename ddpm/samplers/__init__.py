@@ -1,0 +1,1 @@
+"""Samplers: each an iterator over the steps from noise to image."""

@@ -1,0 +1,1 @@
+"""Runs: their directories, their processes, their catalogue and the command."""

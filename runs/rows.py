@@ -1,0 +1,114 @@
+"""What the catalogue answers with: plain frozen records, free of SQLAlchemy, that every face reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Status = Literal["running", "finished", "stopped", "failed", "lost"]
+
+#: Metrics of a training run that can be charted, as they are named in `metrics` events.
+METRICS = ("loss", "learning_rate", "gradient_norm", "images_per_second")
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run in a list. Unknown is None. Times are ISO 8601 in UTC ("2026-11-23T14:25:00Z")."""
+
+    id: int
+    name: str
+    kind: str  #: "train" or "sample"
+    status: Status
+    preset: str | None
+    step: int | None
+    total_steps: int | None  #: of a sampling run: images
+    images_seen: int | None
+    loss: float | None
+    images_per_second: float | None
+    fid: float | None
+    device: str | None
+    created_at: str
+    ended_at: str | None
+    parent: int | None
+    path: str  #: absolute
+    tags: tuple[str, ...] = ()
+    seconds_left: float | None = None  #: of a running run, from its last rows of metrics
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRow:
+    step: int
+    images_seen: int | None
+    path: str  #: absolute
+    bytes: int | None
+    milestone: bool
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRow:
+    step: int
+    images_seen: int | None
+    path: str  #: absolute
+    count: int | None
+    seed: int | None
+    sampler: str | None
+    sampler_steps: int | None
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetail:
+    """All that is known of one run."""
+
+    row: RunRow
+    uuid: str
+    notes: str
+    error: str | None
+    config: dict[str, Any]  #: nested, as in config.toml
+    provenance: dict[str, Any]
+    command: tuple[str, ...]
+    started_at: str | None
+    parameters: int | None
+    device_name: str | None
+    dataset_size: int | None
+    notices: tuple[str, ...]
+    checkpoints: tuple[CheckpointRow, ...]  #: oldest first
+    samples: tuple[SampleRow, ...]  #: oldest first
+    frame: DenoisingRow | None  #: the latest step of a sampling run
+    bytes: int | None  #: on disk, when it was counted
+
+
+@dataclass(frozen=True, slots=True)
+class DenoisingRow:
+    """A step of a sampling run; paths are absolute or None where no frame was drawn."""
+
+    index: int
+    total: int
+    timestep: int
+    done: int
+    count: int
+    x_t: str | None
+    x_0: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Neighbouring points of a series drawn as one column. Non-finite points are left out."""
+
+    x: float
+    low: float
+    high: float
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunQuery:
+    """A page of the table."""
+
+    text: str = ""  #: every word must occur in name, preset, kind, status, tags, notes or `#id`
+    sort: str = "id"  #: a field of RunRow
+    descending: bool = True  #: unknown values come last either way
+    limit: int = 200
+    offset: int = 0
+    kinds: tuple[str, ...] = field(default=())  #: all when empty
