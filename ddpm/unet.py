@@ -1,0 +1,226 @@
+"""The U-Net of Ho et al. 2020, appendix B: predicts the noise in x_t, given x_t and t.
+
+Modules are named and arranged as in diffusers' `UNet2DModel` with the options of the released CIFAR-10
+network, so that weights can be carried either way: every computation here has its counterpart there.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ddpm.config import ModelConfig
+
+_NORM_EPS = 1e-6
+
+
+class UNet(nn.Module):
+    """(N, C, H, W) and timesteps (N,) to (N, C, H, W); C is 1 or 3, H = W divisible by the depth."""
+
+    def __init__(self, config: ModelConfig, image_channels: int, image_size: int) -> None:
+        super().__init__()
+        width, groups = config.channels, group_count(config.channels)
+        widths = [width * m for m in config.multipliers]
+        embedding = 4 * width
+        self.width = width
+        self.time_embedding = TimeEmbedding(width, embedding)
+        self.conv_in = nn.Conv2d(image_channels, width, 3, padding=1)
+        self.down_blocks = nn.ModuleList()
+        skips = [width]
+        current = width
+        for level, out in enumerate(widths):
+            attend, last = image_size // 2**level in config.attention, level == len(widths) - 1
+            block = DownBlock(current, out, config, embedding, groups, attend, downsample=not last)
+            self.down_blocks.append(block)
+            skips += [out] * (config.blocks + (not last))
+            current = out
+        self.mid_block = MidBlock(current, config, embedding, groups)
+        self.up_blocks = nn.ModuleList()
+        for level, out in reversed(list(enumerate(widths))):
+            attend = image_size // 2**level in config.attention
+            inputs = [skips.pop() for _ in range(config.blocks + 1)]
+            block = UpBlock(current, inputs, out, config, embedding, groups, attend, upsample=level > 0)
+            self.up_blocks.append(block)
+            current = out
+        self.conv_norm_out = nn.GroupNorm(groups, width, eps=_NORM_EPS)
+        self.conv_out = nn.Conv2d(width, image_channels, 3, padding=1)
+        self._initialise()
+
+    def forward(self, x: Tensor, timesteps: Tensor) -> Tensor:
+        """The noise predicted in x, float32; x float (N, C, H, W), timesteps int (N,) in 0 … T-1."""
+        temb = F.silu(self.time_embedding(sinusoids(timesteps, self.width)))
+        h = self.conv_in(x)
+        skips = [h]
+        for block in self.down_blocks:
+            h = block(h, temb, skips)
+        h = self.mid_block(h, temb)
+        for block in self.up_blocks:
+            h = block(h, temb, skips)
+        return self.conv_out(F.silu(self.conv_norm_out(h))).float()
+
+    def _initialise(self) -> None:
+        """Fan-average uniform everywhere, and zero in the last layer of every residual branch (Ho's code)."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+        for module in self.modules():
+            if isinstance(module, ResnetBlock):
+                nn.init.zeros_(module.conv2.weight)
+            elif isinstance(module, Attention):
+                nn.init.zeros_(module.to_out[0].weight)
+        nn.init.zeros_(self.conv_out.weight)
+
+
+def group_count(channels: int) -> int:
+    """Groups of every GroupNorm: the largest of 32, 16, 8 that divides the network's base width."""
+    return next(g for g in (32, 16, 8) if channels % g == 0)
+
+
+def sinusoids(timesteps: Tensor, dimension: int) -> Tensor:
+    """Transformer position embedding of timesteps (N,): sines, then cosines; float32 (N, dimension)."""
+    half = dimension // 2
+    exponent = torch.arange(half, dtype=torch.float32, device=timesteps.device) / (half - 1)
+    angles = timesteps[:, None].float() * torch.exp(-math.log(10_000) * exponent)
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+class TimeEmbedding(nn.Module):
+    """Two linear layers over the sinusoids: (N, width) to (N, embedding)."""
+
+    def __init__(self, width: int, embedding: int) -> None:
+        super().__init__()
+        self.linear_1 = nn.Linear(width, embedding)
+        self.linear_2 = nn.Linear(embedding, embedding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear_2(F.silu(self.linear_1(x)))
+
+
+class ResnetBlock(nn.Module):
+    """GroupNorm, SiLU, convolution, twice, the time added in between, around a shortcut."""
+
+    def __init__(self, inputs: int, outputs: int, embedding: int, groups: int, dropout: float) -> None:
+        super().__init__()
+        self.norm1 = nn.GroupNorm(groups, inputs, eps=_NORM_EPS)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.time_emb_proj = nn.Linear(embedding, outputs)
+        self.norm2 = nn.GroupNorm(groups, outputs, eps=_NORM_EPS)
+        self.dropout = nn.Dropout(dropout)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.conv_shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+
+    def forward(self, x: Tensor, temb: Tensor) -> Tensor:
+        h = self.conv1(F.silu(self.norm1(x)))
+        h = h + self.time_emb_proj(temb)[:, :, None, None]
+        h = self.conv2(self.dropout(F.silu(self.norm2(h))))
+        return self.conv_shortcut(x) + h
+
+
+class Attention(nn.Module):
+    """Single-head self-attention over the pixels, around a shortcut."""
+
+    def __init__(self, channels: int, groups: int) -> None:
+        super().__init__()
+        self.group_norm = nn.GroupNorm(groups, channels, eps=_NORM_EPS)
+        self.to_q = nn.Linear(channels, channels)
+        self.to_k = nn.Linear(channels, channels)
+        self.to_v = nn.Linear(channels, channels)
+        self.to_out = nn.ModuleList([nn.Linear(channels, channels)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.group_norm(x).flatten(2).transpose(1, 2)  # (N, H·W, C)
+        h = F.scaled_dot_product_attention(self.to_q(h), self.to_k(h), self.to_v(h))
+        return x + self.to_out[0](h).transpose(1, 2).reshape(x.shape)
+
+
+class Downsample(nn.Module):
+    """Halves the size by a strided convolution, padded at the right and the bottom alone."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.pad(x, (0, 1, 0, 1)))
+
+
+class Upsample(nn.Module):
+    """Doubles the size by repeating pixels, then a convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+
+
+def _attentions(channels: int, count: int, groups: int, attend: bool) -> nn.ModuleList:
+    return nn.ModuleList(Attention(channels, groups) if attend else nn.Identity() for _ in range(count))
+
+
+class DownBlock(nn.Module):
+    """Residual blocks of one resolution on the way down; every output is kept for the way up."""
+
+    def __init__(
+        self, inputs: int, outputs: int, config: ModelConfig, embedding: int, groups: int, attend: bool,
+        downsample: bool,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        widths = [inputs] + [outputs] * (config.blocks - 1)
+        self.resnets = nn.ModuleList(
+            ResnetBlock(w, outputs, embedding, groups, config.dropout) for w in widths
+        )
+        self.attentions = _attentions(outputs, config.blocks, groups, attend)
+        self.downsamplers = nn.ModuleList([Downsample(outputs)] if downsample else [])
+
+    def forward(self, h: Tensor, temb: Tensor, skips: list[Tensor]) -> Tensor:
+        for resnet, attention in zip(self.resnets, self.attentions, strict=True):
+            h = attention(resnet(h, temb))
+            skips.append(h)
+        for downsampler in self.downsamplers:
+            h = downsampler(h)
+            skips.append(h)
+        return h
+
+
+class MidBlock(nn.Module):
+    """Residual block, attention, residual block, at the smallest resolution."""
+
+    def __init__(self, channels: int, config: ModelConfig, embedding: int, groups: int) -> None:
+        super().__init__()
+        self.resnets = nn.ModuleList(
+            ResnetBlock(channels, channels, embedding, groups, config.dropout) for _ in range(2)
+        )
+        self.attentions = nn.ModuleList([Attention(channels, groups)])
+
+    def forward(self, h: Tensor, temb: Tensor) -> Tensor:
+        return self.resnets[1](self.attentions[0](self.resnets[0](h, temb)), temb)
+
+
+class UpBlock(nn.Module):
+    """Residual blocks of one resolution on the way up, each fed with what the way down kept."""
+
+    def __init__(
+        self, inputs: int, skips: list[int], outputs: int, config: ModelConfig, embedding: int, groups: int,
+        attend: bool, upsample: bool,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        widths = [inputs] + [outputs] * config.blocks
+        self.resnets = nn.ModuleList(
+            ResnetBlock(w + s, outputs, embedding, groups, config.dropout)
+            for w, s in zip(widths, skips, strict=True)
+        )
+        self.attentions = _attentions(outputs, config.blocks + 1, groups, attend)
+        self.upsamplers = nn.ModuleList([Upsample(outputs)] if upsample else [])
+
+    def forward(self, h: Tensor, temb: Tensor, skips: list[Tensor]) -> Tensor:
+        for resnet, attention in zip(self.resnets, self.attentions, strict=True):
+            h = attention(resnet(torch.cat([h, skips.pop()], dim=1), temb))
+        for upsampler in self.upsamplers:
+            h = upsampler(h)
+        return h
