@@ -1,0 +1,85 @@
+"""Numbers as people read them. Unknown (None, or not finite) is "–"."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+UNKNOWN = "–"
+
+
+def duration(seconds: float | None) -> str:
+    """ "45 s", "3 min 20 s", "2 h 05 m", "3 d 04 h"."""
+    if seconds is None or not math.isfinite(seconds):
+        return UNKNOWN
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    minutes = round(whole / 60)
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d} m"
+    hours = round(whole / 3600)
+    return f"{hours // 24} d {hours % 24:02d} h"
+
+
+def age(iso: str | None, now: datetime | None = None) -> str:
+    """How long ago an ISO 8601 time was: "12 s", "4 m", "2 h", "3 d", "2 y"."""
+    if iso is None:
+        return UNKNOWN
+    try:
+        then = datetime.fromisoformat(iso)
+    except ValueError:
+        return UNKNOWN
+    if then.tzinfo is None:
+        then = then.replace(tzinfo=UTC)
+    seconds = max(0, int(((now or datetime.now(UTC)) - then).total_seconds()))
+    for size, unit in ((365 * 86400, "y"), (86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def count(number: float | None) -> str:
+    """Three digits that matter: "999", "12.4k", "102M"."""
+    return _scaled(number, ("", "k", "M", "G", "T"))
+
+
+def bytes_text(number: float | None) -> str:
+    """ "512 B", "1.4 GB" (powers of 1000, as disks are sold), "140 MB"."""
+    if number is None or not math.isfinite(number):
+        return UNKNOWN
+    size = float(number)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        digits = 1 if unit != "B" and size < 9.95 else 0
+        if float(f"{size:.{digits}f}") < 1000 or unit == "TB":
+            break
+        size /= 1000
+    return f"{size:.{digits}f} {unit}"
+
+
+def rate(images_per_second: float | None) -> str:
+    """ "0.53 img/s", "9.7 img/s", "97 img/s", "1.2k img/s"."""
+    if images_per_second is None or not math.isfinite(images_per_second):
+        return UNKNOWN
+    if images_per_second < 1000:
+        return f"{_two_digits(images_per_second)} img/s"
+    return f"{count(float(f'{images_per_second:.2g}'))} img/s"
+
+
+def _two_digits(number: float) -> str:
+    if number >= 9.95:
+        return f"{number:.0f}"
+    return f"{number:.1f}" if number >= 1 else f"{number:.2g}"
+
+
+def _scaled(number: float | None, units: tuple[str, ...]) -> str:
+    if number is None or not math.isfinite(number):
+        return UNKNOWN
+    size = float(f"{number:.3g}") if abs(number) >= 1000 else float(number)
+    power = 0
+    while abs(size) >= 1000 and power < len(units) - 1:
+        size /= 1000
+        power += 1
+    return f"{size:.4g}{units[power]}" if size >= 1000 else f"{size:.3g}{units[power]}"

@@ -1,0 +1,63 @@
+import math
+from datetime import UTC, datetime
+
+import pytest
+
+from runs.humanize import age, bytes_text, count, duration, rate
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"), (0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"),
+        (3599.7, "1 h 00 m"), (7500, "2 h 05 m"), (86399, "1 d 00 h"), (3 * 86400 + 4 * 3600, "3 d 04 h"),
+        (None, "–"), (math.inf, "–"), (math.nan, "–"),
+    ],
+)  # fmt: skip
+def test_duration(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("iso", "text"),
+    [
+        ("2026-11-23T14:24:48Z", "12 s"), ("2026-11-23T14:21:00Z", "4 m"), ("2026-11-23T12:00:00Z", "2 h"),
+        ("2026-11-20T14:25:00Z", "3 d"), ("2024-01-01T00:00:00Z", "2 y"), ("2026-11-23T14:26:00Z", "0 s"),
+        ("2026-11-23T16:21:00+02:00", "4 m"), ("2026-11-23T14:21:00", "4 m"), ("yesterday", "–"), (None, "–"),
+    ],
+)  # fmt: skip
+def test_age(iso: str | None, text: str) -> None:
+    assert age(iso, datetime(2026, 11, 23, 14, 25, tzinfo=UTC)) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0"), (999, "999"), (1000, "1k"), (12_400, "12.4k"), (12_449, "12.4k"), (999_950, "1M"),
+        (102_000_000, "102M"), (3.5e9, "3.5G"), (None, "–"), (math.nan, "–"),
+    ],
+)  # fmt: skip
+def test_count(number: float | None, text: str) -> None:
+    assert count(number) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (9_960, "10 kB"), (999_700, "1.0 MB"),
+        (1_400_000_000, "1.4 GB"), (140_000_000, "140 MB"), (3e15, "3000 TB"), (None, "–"),
+    ],
+)  # fmt: skip
+def test_bytes(number: float | None, text: str) -> None:
+    assert bytes_text(number) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0.534, "0.53 img/s"), (9.72, "9.7 img/s"), (9.96, "10 img/s"), (97.4, "97 img/s"),
+        (1234, "1.2k img/s"), (25_300, "25k img/s"), (None, "–"), (math.inf, "–"),
+    ],
+)  # fmt: skip
+def test_rate(number: float | None, text: str) -> None:
+    assert rate(number) == text
