@@ -1,0 +1,82 @@
+"""The home: the one folder that holds all runs, the catalogue, the data sets and the trash."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from runs.errors import RunError
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where things are; `find` makes sure that they can be."""
+
+    path: Path
+
+    @property
+    def runs(self) -> Path:
+        return self.path / "runs"
+
+    @property
+    def trash(self) -> Path:
+        return self.path / "trash"
+
+    @property
+    def datasets(self) -> Path:
+        return self.path / "datasets"
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "weights"
+
+    @property
+    def catalogue(self) -> Path:
+        return self.path / "catalogue.db"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Alone in giving out numbers and names; held for milliseconds, so waiting for it is fine."""
+        with (self.path / ".lock").open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def find(option: str | None = None) -> Home:
+    """The home that `--home`, else DDPM_HOME, else the platform's convention names; made where missing.
+
+    Raises RunError where it cannot be made or written.
+    """
+    path = Path(option or os.environ.get("DDPM_HOME") or _platform_folder()).expanduser().absolute()
+    home = Home(path)
+    try:
+        home.runs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(path, error) from None
+    for folder in (path, home.runs):
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise _unusable(folder, OSError(*_denied(folder)))
+    return home
+
+
+def _platform_folder() -> str:
+    import platformdirs  # here, as it is not needed where the home is named
+
+    return platformdirs.user_data_dir("ddpm-tui", appauthor=False)
+
+
+def _denied(folder: Path) -> tuple[int, str]:
+    read_only = bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    number = errno.EROFS if read_only else errno.EACCES
+    return number, os.strerror(number)
+
+
+def _unusable(path: Path, error: OSError) -> RunError:
+    return RunError(
+        f"the home {path} cannot be written: {error.strerror}; choose another with --home DIR or DDPM_HOME"
+    )
