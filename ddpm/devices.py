@@ -1,0 +1,129 @@
+"""The devices of this machine: naming them, choosing one, and whether bfloat16 pays there.
+
+`python -m ddpm.devices` prints them as JSON, best first, so that programs without torch can ask.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from ddpm.errors import EngineError
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """A device and its memory, in bytes; unknown is None."""
+
+    name: str  #: as it is asked for: "cuda:0", "mps", "cpu"
+    title: str  #: what it is: "NVIDIA H200"
+    memory_total: int | None
+    memory_free: int | None
+
+
+def names() -> list[str]:
+    """What this machine has, best first, "cpu" last. Touches no device."""
+    accelerator = torch.accelerator.current_accelerator()
+    if accelerator is None or not torch.accelerator.is_available():
+        return ["cpu"]
+    if accelerator.type == "mps":
+        return ["mps", "cpu"]
+    return [f"{accelerator.type}:{index}" for index in range(torch.accelerator.device_count())] + ["cpu"]
+
+
+def resolve(name: str) -> torch.device:
+    """The device of a name: "auto" (the best), "cpu", "mps", "cuda" (the first) or "cuda:1".
+
+    Raises EngineError, naming the devices there are, for any other.
+    """
+    return torch.device(_choose(name, names()))
+
+
+def _choose(wanted: str, present: Sequence[str]) -> str:
+    asked = wanted.strip().lower()
+    if asked == "auto":
+        return present[0]
+    for name in present:
+        if asked in (name, name.partition(":")[0], f"{name}:0"):
+            return name
+    raise EngineError(f"device {wanted!r} is not on this machine; there are auto, {', '.join(present)}")
+
+
+def title(device: torch.device) -> str:
+    """What a device is, in words: "NVIDIA H200"."""
+    if device.type == "cpu":
+        return _processor()
+    if device.type == "mps":
+        return f"Apple GPU of {_processor()}"
+    module = torch.get_device_module(device)
+    return str(module.get_device_name(device)) if hasattr(module, "get_device_name") else device.type.upper()
+
+
+def describe() -> list[DeviceInfo]:
+    """All devices, best first, "cpu" last. Opens each of them: meant for a process of its own."""
+    return [DeviceInfo(name, title(torch.device(name)), *_memory(torch.device(name))) for name in names()]
+
+
+def autocast_pays(device: torch.device) -> bool:
+    """Whether bfloat16 arithmetic is faster than float32 there.
+
+    True on CUDA from compute capability 8.0 (Ampere) on, and on processors with AMX or AVX-512 BF16;
+    elsewhere (older ones, mps) it is emulated or gains nothing.
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu":
+        checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+        return any(getattr(torch.cpu, check)() for check in checks if hasattr(torch.cpu, check))
+    return False
+
+
+def _memory(device: torch.device) -> tuple[int | None, int | None]:
+    """(all, free) bytes."""
+    if device.type == "cpu":
+        return _main_memory()
+    if device.type == "mps":
+        total = torch.mps.recommended_max_memory()
+        return total, total - torch.mps.driver_allocated_memory()
+    if device.type != "cuda":
+        return None, None
+    total = torch.cuda.get_device_properties(device).total_memory
+    try:
+        return total, torch.cuda.mem_get_info(device)[0]
+    except RuntimeError:  # asking opens the device, which a full or exclusively used one refuses
+        return total, None
+
+
+def _processor() -> str:
+    """Name of the processor and how many of its cores this process may use."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    found = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    name = next(found, "") or platform.processor() or platform.machine() or "CPU"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return f"{name}, {cores} core{'s' if cores > 1 else ''}"
+
+
+def _main_memory() -> tuple[int | None, int | None]:
+    sizes: dict[str, int] = {}
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            key, _, rest = line.partition(":")
+            if key in ("MemTotal", "MemAvailable"):
+                sizes[key] = int(rest.split()[0]) * 1024
+    except OSError:  # not Linux
+        if hasattr(os, "sysconf"):
+            sizes["MemTotal"] = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return sizes.get("MemTotal"), sizes.get("MemAvailable")
+
+
+if __name__ == "__main__":
+    print(json.dumps([asdict(device) for device in describe()], indent=2))
