@@ -42,8 +42,8 @@ class UNet(nn.Module):
         for level, out in reversed(list(enumerate(widths))):
             attend = image_size // 2**level in config.attention
             inputs = [skips.pop() for _ in range(config.blocks + 1)]
-            block = UpBlock(current, inputs, out, config, embedding, groups, attend, upsample=level > 0)
-            self.up_blocks.append(block)
+            up = UpBlock(current, inputs, out, config, embedding, groups, attend, upsample=level > 0)
+            self.up_blocks.append(up)
             current = out
         self.conv_norm_out = nn.GroupNorm(groups, width, eps=_NORM_EPS)
         self.conv_out = nn.Conv2d(width, image_channels, 3, padding=1)
@@ -66,12 +66,14 @@ class UNet(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
         for module in self.modules():
             if isinstance(module, ResnetBlock):
                 nn.init.zeros_(module.conv2.weight)
             elif isinstance(module, Attention):
-                nn.init.zeros_(module.to_out[0].weight)
+                for parameter in module.to_out.parameters():
+                    nn.init.zeros_(parameter)
         nn.init.zeros_(self.conv_out.weight)
 
 
@@ -129,12 +131,12 @@ class Attention(nn.Module):
         self.to_q = nn.Linear(channels, channels)
         self.to_k = nn.Linear(channels, channels)
         self.to_v = nn.Linear(channels, channels)
-        self.to_out = nn.ModuleList([nn.Linear(channels, channels)])
+        self.to_out = nn.Sequential(nn.Linear(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.group_norm(x).flatten(2).transpose(1, 2)  # (N, H·W, C)
         h = F.scaled_dot_product_attention(self.to_q(h), self.to_k(h), self.to_v(h))
-        return x + self.to_out[0](h).transpose(1, 2).reshape(x.shape)
+        return x + self.to_out(h).transpose(1, 2).reshape(x.shape)
 
 
 class Downsample(nn.Module):

@@ -1,0 +1,179 @@
+"""Checkpoint folders: written whole or not at all, verified before they are read, data and never code.
+
+    checkpoints/00010000/   model.safetensors ema.safetensors training_state.safetensors state.json
+
+`state.json` says what is inside, with the length and SHA-256 of every file. No torch here: listing and
+choosing checkpoints must stay cheap.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ddpm.errors import EngineError
+
+FORMAT = 1
+STATE = "state.json"
+MODEL, EMA, TRAINING = "model.safetensors", "ema.safetensors", "training_state.safetensors"
+
+
+class CheckpointError(EngineError):
+    """A checkpoint that cannot be read, or could not be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A whole checkpoint: every file is there with the length that state.json tells."""
+
+    path: Path
+    state: dict[str, Any]
+
+    @property
+    def step(self) -> int:
+        return int(self.state["step"])
+
+    @property
+    def images_seen(self) -> int:
+        return int(self.state["images_seen"])
+
+    @property
+    def size(self) -> int:
+        """In bytes, without state.json."""
+        return sum(int(f["bytes"]) for f in self.state["files"].values())
+
+    def read(self, name: str) -> bytes:
+        """The content of one file, its SHA-256 checked."""
+        entry = self.state["files"].get(name)
+        if entry is None:
+            raise CheckpointError(f"{self.path}: the checkpoint has no {name}")
+        try:
+            data = (self.path / name).read_bytes()
+        except OSError as error:
+            raise CheckpointError(f"{self.path / name}: cannot be read: {error.strerror}") from None
+        if hashlib.sha256(data).hexdigest() != entry["sha256"]:
+            raise CheckpointError(f"{self.path / name}: damaged: its content is not what was written")
+        return data
+
+
+def folder(directory: Path, step: int) -> Path:
+    """Where a run's checkpoint of `step` lies."""
+    return directory / "checkpoints" / f"{step:08d}"
+
+
+def steps(directory: Path) -> list[int]:
+    """Steps of the whole checkpoints of a run, ascending."""
+    return [c.step for c in whole(directory)]
+
+
+def whole(directory: Path) -> list[Checkpoint]:
+    """The checkpoints of a run that are whole, by step. Torn ones are passed over."""
+    found = []
+    parent = directory / "checkpoints"
+    if not parent.is_dir():
+        return []
+    for path in sorted(parent.iterdir()):
+        if path.name.isdigit():
+            try:
+                found.append(open_folder(path))
+            except CheckpointError:
+                continue  # cut short: resume goes on from the one before
+    return sorted(found, key=lambda c: c.step)
+
+
+def open_folder(path: Path) -> Checkpoint:
+    """The checkpoint in `path`, its file lengths checked; CheckpointError names what is wrong."""
+    try:
+        state = json.loads((path / STATE).read_text(encoding="utf-8"))
+        files = {str(n): int(f["bytes"]) for n, f in state["files"].items()}
+        known = int(state["format"]), int(state["step"]), int(state["images_seen"])
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: not a whole checkpoint: {STATE} is missing") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise CheckpointError(f"{path}: {STATE} is damaged") from None
+    if known[0] > FORMAT:
+        raise CheckpointError(f"{path}: written by a newer version (format {known[0]})")
+    for name, length in files.items():
+        if Path(name).name != name:
+            raise CheckpointError(f"{path}: {STATE} names a file outside of the checkpoint")
+        try:
+            present = (path / name).stat().st_size
+        except OSError:
+            raise CheckpointError(f"{path}: {name} is missing") from None
+        if present != length:
+            raise CheckpointError(f"{path}: {name} is cut short: {present} of {length} bytes")
+    return Checkpoint(path, state)
+
+
+def write(directory: Path, blobs: Mapping[str, bytes], state: Mapping[str, Any]) -> Checkpoint:
+    """Writes a checkpoint beside its final place, syncs it and moves it there in one step.
+
+    Takes the place of a torn folder of the same step. A full disk leaves nothing behind and raises
+    CheckpointError with what was needed.
+    """
+    target = folder(directory, int(state["step"]))
+    files = {n: {"bytes": len(b), "sha256": hashlib.sha256(b).hexdigest()} for n, b in blobs.items()}
+    content = {"format": FORMAT, **state, "files": files}
+    draft = target.with_name(f".{target.name}.tmp")
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        for name, blob in blobs.items():
+            _write_synced(draft / name, blob)
+        _write_synced(draft / STATE, json.dumps(content, indent=1).encode())
+        _sync_folder(draft)
+        if target.exists():
+            shutil.rmtree(target)
+        draft.rename(target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise CheckpointError(_write_failure(error, target, sum(map(len, blobs.values())))) from error
+    return Checkpoint(target, content)
+
+
+def remove(checkpoint: Checkpoint) -> None:
+    """Removes a checkpoint; it stops being whole at once, however long the removal takes."""
+    (checkpoint.path / STATE).unlink(missing_ok=True)
+    shutil.rmtree(checkpoint.path, ignore_errors=True)
+
+
+def outdated(checkpoints: list[Checkpoint], keep: int) -> list[Checkpoint]:
+    """Those that may go: neither a milestone nor among the last `keep` of those that are none."""
+    passing = [c for c in checkpoints if not c.state.get("milestone")]
+    return passing[:-keep]
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_failure(error: OSError, target: Path, needed: int) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        try:
+            left = f"{shutil.disk_usage(target.parent.parent).free / 1e6:.0f} MB are free"
+        except OSError:
+            left = "the disk is full"
+        return (
+            f"disk full: checkpoint {target.name} needs {needed / 1e6:.0f} MB, {left}; "
+            "the one before is untouched: make room and resume"
+        )
+    return f"checkpoint {target.name} could not be written: {error.strerror or error}"

@@ -1,0 +1,144 @@
+"""A sampling run: numbered images from a checkpoint, with frames of how they came about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ddpm import checkpoint, devices
+from ddpm.config import Config
+from ddpm.errors import EngineError
+from ddpm.events import Denoising, Ended, Event, SamplesWritten, Started
+from ddpm.grids import settings
+from ddpm.images import grid, save_png, to_uint8
+from ddpm.samplers.steps import SampleStep
+from ddpm.sampling import batches, draw
+from ddpm.training import load_weights, resolve_precision
+from ddpm.unet import UNet
+
+#: Images shown in a frame and in the grid of a sampling run.
+GRID_LIMIT = 64
+#: Frames drawn of the first batch; more would say no more.
+FRAME_LIMIT = 32
+
+
+class Generation:
+    """Draws `config.sampling.count` images into `directory`; iterate over it once.
+
+    images/000000.png … are the images, samples/grid.png the first of them together, frames/ x_t and the
+    predicted x_0 of the first batch at up to FRAME_LIMIT steps. Goes on after images that are there.
+    """
+
+    def __init__(self, config: Config, checkpoint: Path, directory: Path, *, device: str = "auto") -> None:
+        self._config, self._checkpoint, self._directory = config, checkpoint, directory
+        self._device = devices.resolve(device)
+        self._precision = resolve_precision(config.training, self._device)
+        self._stop_asked = False
+
+    def stop(self) -> None:
+        """Asks to end after the present step; safe from a signal handler or a thread."""
+        self._stop_asked = True
+
+    def __iter__(self) -> Iterator[Event]:
+        try:
+            yield from self._run()
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            size = self._config.sampling.batch_size
+            raise EngineError(
+                f"out of memory on {self._device}: try a sampling.batch_size below {size}"
+            ) from error
+
+    def _run(self) -> Iterator[Event]:
+        sampling = self._config.sampling
+        saved = checkpoint.open_folder(self._checkpoint)
+        network = self._network(saved)
+        yield self._started(saved, sum(p.numel() for p in network.parameters()))
+        (self._directory / "images").mkdir(parents=True, exist_ok=True)
+        parts = batches(sampling)
+        for number, images in enumerate(parts):
+            if all(self._image(i).exists() for i in images):
+                continue
+            for step in draw(network, self._config, images, precision=self._precision):
+                if self._stop_asked:
+                    yield Ended("stopped", saved.step, saved.images_seen)
+                    return
+                yield self._denoising(step, number, len(parts), images)
+            self._write_images(step.x_t, images, saved)
+        yield self._grid(saved)
+        yield Ended("finished", saved.step, saved.images_seen)
+
+    def _network(self, saved: checkpoint.Checkpoint) -> UNet:
+        channels, size, _ = self._config.data.shape
+        network = UNet(self._config.model, channels, size)
+        load_weights(network, saved, checkpoint.EMA if self._config.sampling.ema else checkpoint.MODEL)
+        return network.to(self._device).to(memory_format=torch.channels_last).eval()
+
+    def _started(self, saved: checkpoint.Checkpoint, parameters: int) -> Started:
+        return Started(
+            step=saved.step,
+            images_seen=saved.images_seen,
+            total_steps=saved.step,
+            device=str(self._device),
+            device_name=devices.title(self._device),
+            precision=str(self._precision).removeprefix("torch."),
+            parameters=parameters,
+            dataset=self._config.data.dataset,
+            dataset_size=self._config.sampling.count,
+        )
+
+    def _denoising(self, step: SampleStep, batch: int, batch_count: int, images: range) -> Denoising:
+        """The event of one step, with its frames drawn if this step has any."""
+        x_t = x_0 = None
+        every = -(-step.total // FRAME_LIMIT)
+        if batch == 0 and (step.index % every == 0 or step.index in (1, step.total)):
+            x_t = self._frame(step.index, "xt", step.x_t)
+            x_0 = self._frame(step.index, "x0", step.x_0)
+        return Denoising(
+            index=batch * step.total + step.index,
+            total=batch_count * step.total,
+            timestep=step.timestep,
+            done=images.stop if step.index == step.total else images.start,
+            count=self._config.sampling.count,
+            x_t=x_t,
+            x_0=x_0,
+        )
+
+    def _frame(self, index: int, kind: str, x: Tensor) -> str:
+        relative = f"frames/{index:04d}-{kind}.png"
+        path = self._directory / relative
+        path.parent.mkdir(exist_ok=True)
+        save_png(path, grid(to_uint8(x[:GRID_LIMIT].cpu())))
+        return relative
+
+    def _image(self, number: int) -> Path:
+        return self._directory / "images" / f"{number:06d}.png"
+
+    def _write_images(self, x: Tensor, images: range, saved: checkpoint.Checkpoint) -> None:
+        for number, image in zip(images, to_uint8(x.cpu()), strict=True):
+            text = settings(self._config, checkpoint=self._origin(saved), image=number)
+            save_png(self._image(number), image.permute(1, 2, 0).numpy(), text)
+
+    def _grid(self, saved: checkpoint.Checkpoint) -> SamplesWritten:
+        """The first images as one grid, from their files: some may be of an earlier, stopped attempt."""
+        sampling = self._config.sampling
+        count = min(sampling.count, GRID_LIMIT)
+        pixels = [np.asarray(Image.open(self._image(i))) for i in range(count)]
+        channels, height, width = self._config.data.shape
+        stack = torch.from_numpy(np.stack(pixels)).reshape(count, height, width, channels)
+        path = self._directory / "samples" / "grid.png"
+        path.parent.mkdir(exist_ok=True)
+        text = settings(self._config, checkpoint=self._origin(saved))
+        save_png(path, grid(stack.permute(0, 3, 1, 2)), text)
+        steps = sampling.resolved_steps(self._config.diffusion.timesteps)
+        return SamplesWritten(
+            saved.step, saved.images_seen, "samples/grid.png", count, sampling.seed, sampling.sampler, steps
+        )
+
+    def _origin(self, saved: checkpoint.Checkpoint) -> str:
+        """Run and step of the checkpoint, without the machine's path."""
+        return "/".join(saved.path.resolve().parts[-3:])
