@@ -62,7 +62,9 @@ def save_png(path: Path, array: np.ndarray, text: Mapping[str, str] | None = Non
         raise ValueError(f"a PNG takes uint8 (H,W), (H,W,1) or (H,W,3), not {array.dtype} {array.shape}")
     chunks = PngInfo()
     for key, value in (text or {}).items():
-        chunks.add_text(key, value)
+        if not 1 <= len(key) <= 79:
+            raise ValueError(f"a PNG keyword has 1 to 79 characters, not {len(key)}: {key!r}")
+        chunks.add_text(key, value.encode("utf-8", "backslashreplace").decode("utf-8"))  # lone surrogates
     image = Image.fromarray(array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from ddpm import devices
+from ddpm.errors import EngineError
+
+PRESENT = ["cuda:0", "cuda:1", "cpu"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "present", "chosen"),
+    [
+        ("auto", PRESENT, "cuda:0"),
+        ("auto", ["cpu"], "cpu"),
+        ("auto", ["mps", "cpu"], "mps"),
+        ("cuda", PRESENT, "cuda:0"),
+        ("cuda:1", PRESENT, "cuda:1"),
+        (" CUDA:1 ", PRESENT, "cuda:1"),
+        ("cpu", PRESENT, "cpu"),
+        ("cpu:0", PRESENT, "cpu"),
+        ("mps", ["mps", "cpu"], "mps"),
+    ],
+)
+def test_names_choose_among_what_is_present(asked: str, present: list[str], chosen: str) -> None:
+    assert devices._choose(asked, present) == chosen
+
+
+@pytest.mark.parametrize("asked", ["cuda:2", "mps", "gpu", "", "cuda:", "cuda:-1", "cpu:1", "[red]", "meta"])
+def test_absent_device_names_those_present(asked: str) -> None:
+    with pytest.raises(EngineError, match="there are auto, cuda:0, cuda:1, cpu") as caught:
+        devices._choose(asked, PRESENT)
+    assert repr(asked) in str(caught.value)
+
+
+def test_resolve_gives_devices_that_work() -> None:
+    for name in ("auto", "cpu", *devices.names()):
+        assert float(torch.ones(3, device=devices.resolve(name)).sum()) == 3
+    with pytest.raises(EngineError, match="cpu"):
+        devices.resolve("cuda:99")
+
+
+def test_titles_and_memory_of_all_devices() -> None:
+    described = devices.describe()
+    assert [device.name for device in described] == devices.names()
+    assert described[-1].name == "cpu"
+    for device in described:
+        assert device.title == devices.title(torch.device(device.name)) != ""
+        assert device.memory_total is None or device.memory_total > 2**20
+        if device.memory_free is not None and device.memory_total is not None:
+            assert 0 <= device.memory_free <= device.memory_total
+
+
+def test_bfloat16_pays_only_where_it_is_native(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    assert not devices.autocast_pays(cpu)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    assert devices.autocast_pays(cpu)
+    assert not devices.autocast_pays(torch.device("mps"))
+    for capability, pays in (((7, 5), False), ((8, 0), True), ((9, 0), True)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, c=capability: c)
+        assert devices.autocast_pays(torch.device("cuda:0")) is pays
+
+
+def test_an_avx2_processor_trains_in_float32() -> None:
+    if torch.backends.cpu.get_cpu_capability() in ("AVX2", "DEFAULT", "NO AVX"):
+        assert not devices.autocast_pays(torch.device("cpu"))
+
+
+def test_command_prints_json_alone() -> None:
+    done = subprocess.run([sys.executable, "-m", "ddpm.devices"], capture_output=True, text=True, check=True)
+    printed = json.loads(done.stdout)
+    assert [device["name"] for device in printed] == devices.names()
+    assert set(printed[-1]) == {"name", "title", "memory_total", "memory_free"}
