@@ -64,6 +64,12 @@ def find(option: str | None = None) -> Home:
     return home
 
 
+def data_root(home: Home, root: str | None) -> Path:
+    """Where data lie: `data.root`, else DDPM_DATA, else the home's own folder; absolute."""
+    chosen = root or os.environ.get("DDPM_DATA")
+    return Path(chosen).expanduser().absolute() if chosen else home.datasets
+
+
 def _platform_folder() -> str:
     import platformdirs  # here, as it is not needed where the home is named
 

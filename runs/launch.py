@@ -1,0 +1,210 @@
+"""Starting runs: new trainings and samplings, and going on with those that ended."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from ddpm import configfiles
+from ddpm.config import Config, SamplingConfig
+from runs import interpreter, supervisor
+from runs.checks import (
+    absolute_root,
+    check_device,
+    check_out,
+    check_same_network,
+    checkpoint_of,
+    latest_step,
+)
+from runs.directory import RunDirectory, create_locked, take_lock
+from runs.errors import RunError
+from runs.home import Home, data_root
+from runs.resuming import prepare
+
+#: How long a launch waits for probes to let go of the lock, and for the supervisor to show itself.
+_LOCK_SECONDS, _START_SECONDS = 2.0, 20.0
+
+
+def new_training(
+    home: Home,
+    config: Config,
+    *,
+    preset: str | None = None,
+    name: str | None = None,
+    tags: Sequence[str] = (),
+    device: str = "auto",
+    start: tuple[RunDirectory, int] | None = None,
+    command: Sequence[str] = (),
+) -> RunDirectory:
+    """Create a training run and start it; with `start` from the weights of (run, step).
+
+    Without a name it is called after its preset or data set. RunError, and nothing is left behind, where
+    the name is taken, the checkpoint is missing or does not fit, or nothing can be written.
+    """
+    config = absolute_root(config)
+    parent, source = None, None
+    if start is not None:
+        source = checkpoint_of(*start)
+        check_same_network(start[0], start[1], config)
+        parent = _parent(*start)
+    run, lock = create_locked(
+        home,
+        kind="train",
+        config=config,
+        name=name,
+        stem=preset or config.data.dataset,
+        preset=preset,
+        tags=tags,
+        device=check_device(device),
+        parent=parent,
+        checkpoint=source,
+        data_root=data_root(home, config.data.root),
+        command=command,
+    )
+    _start(run, lock)
+    return run
+
+
+def new_sampling(
+    home: Home,
+    parent: RunDirectory,
+    step: int | None,
+    sampling: SamplingConfig,
+    *,
+    name: str | None = None,
+    tags: Sequence[str] = (),
+    device: str = "auto",
+    out: Path | None = None,
+    command: Sequence[str] = (),
+) -> RunDirectory:
+    """Create a run that samples from a training's checkpoint (None: its latest), and start it.
+
+    `out` gets the grid if it ends in .png, else is a folder for the single images. RunError where there
+    is no such checkpoint or `out` cannot be, ConfigError where the settings do not fit the training.
+    """
+    if parent.kind != "train":
+        raise RunError(
+            f"{parent.name} is a {parent.kind} run: only trainings have checkpoints to sample from"
+        )
+    trained = parent.config()
+    config = configfiles.build({**trained.model_dump(), "sampling": sampling.model_dump()})
+    step = latest_step(parent) if step is None else step
+    run, lock = create_locked(
+        home,
+        kind="sample",
+        config=config,
+        name=name,
+        stem=f"{parent.name}-sample",
+        tags=tags,
+        device=check_device(device),
+        parent=_parent(parent, step),
+        checkpoint=checkpoint_of(parent, step),
+        out=out and check_out(out),
+        command=command,
+    )
+    _start(run, lock)
+    return run
+
+
+def resume(run: RunDirectory, settings: Sequence[str] = ()) -> None:
+    """Go on with a run that ended, from its last whole checkpoint, with `section.key=value` changes.
+
+    RunError for a live run and where nothing is left to do; ConfigError for settings that are wrong, or
+    that would make it another run. Of two at once one wins.
+    """
+    lock = _take_lock(run)
+    try:
+        prepare(run, settings)
+    except BaseException:
+        os.close(lock)
+        raise
+    _start(run, lock)
+
+
+def launch(run: RunDirectory, worker: Sequence[str] | None = None) -> None:
+    """Start the processes of a run that has none. RunError if it runs already or cannot be started.
+
+    `worker` is the command to supervise; by default this program's own.
+    """
+    _start(run, _take_lock(run), worker)
+
+
+# -- the processes ----------------------------------------------------------------------------------
+
+
+def _take_lock(run: RunDirectory) -> int:
+    """The run's lock, or RunError where it runs. Others may look at it for a moment; wait for those."""
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            return take_lock(run.path)
+        except BlockingIOError:
+            if _held_exclusively(run) or time.monotonic() > deadline:
+                raise RunError(f"{run.name} (#{run.id}) is running already") from None
+        except OSError as error:
+            raise RunError(f"{run.path} cannot be written: {error.strerror}") from None
+        time.sleep(0.005)
+
+
+def _held_exclusively(run: RunDirectory) -> bool:
+    descriptor = os.open(run.path / "run.lock", os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _start(run: RunDirectory, lock: int, worker: Sequence[str] | None = None) -> None:
+    """Hand the lock to a supervisor and return once that has started the worker. Closes `lock`."""
+    if worker is None:
+        worker = interpreter.command("runs.worker", str(run.path), str(lock))
+    script = str(Path(supervisor.__file__).resolve())
+    argv = [sys.executable, "-I", "-S", script, str(run.path), str(lock), "--", *worker]
+    try:
+        (run.path / "process.json").unlink(missing_ok=True)
+        with run.log_path.open("ab") as log:
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=run.path,
+                env=interpreter.environment(),
+                pass_fds=(lock,),
+                start_new_session=True,  # closing the terminal ends its session, not this one
+            )
+    except OSError as error:
+        raise RunError(f"{run.path}: the run could not be started: {error.strerror}") from None
+    finally:
+        os.close(lock)
+    _await(run, process)
+    # Whoever lives longer than the run (the app) must take note of its end, or a zombie remains.
+    threading.Thread(target=process.wait, name=f"reap-{process.pid}", daemon=True).start()
+
+
+def _await(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the supervisor says who runs: from then on the run can be stopped."""
+    deadline = time.monotonic() + _START_SECONDS
+    record = run.path / "process.json"
+    while not record.exists():
+        code = process.poll()
+        if code is not None and not record.exists():
+            reason = os.strerror(code) if code > 1 else f"see {run.log_path}"
+            raise RunError(f"{run.path}: the run could not be started: {reason}")
+        if time.monotonic() > deadline:
+            raise RunError(f"{run.path}: the supervisor does not answer; see {run.log_path}")
+        time.sleep(0.003)
+
+
+def _parent(run: RunDirectory, step: int) -> dict[str, object]:
+    info = run.info
+    return {"uuid": info["uuid"], "id": info["id"], "name": info["name"], "step": step}

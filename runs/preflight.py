@@ -1,0 +1,143 @@
+"""Before a launch: which devices there are, whether the chosen one is busy, whether the disk will do."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import platform
+import shutil
+import subprocess
+from typing import Any
+
+from ddpm import sizes
+from ddpm.config import Config
+from runs import directory, interpreter
+from runs.errors import RunError
+from runs.home import Home
+from runs.humanize import bytes_text
+from runs.status import running
+
+#: Memory that an idle GPU's driver and desktop may take without being called busy.
+_IDLE_SHARE = 0.1
+
+
+def warnings(home: Home, config: Config, device: str) -> list[str]:
+    """What a person should know before starting this on that device, one line each."""
+    return [*_busy(home, resolve(device)), *_short_of_disk(home, config)]
+
+
+@functools.cache
+def devices() -> list[dict[str, Any]]:
+    """The devices of this machine, best first, as `ddpm.devices.DeviceInfo` describes them.
+
+    Asks a process of its own, as only torch knows; takes seconds the first time. RunError where torch
+    does not work.
+    """
+    try:
+        done = subprocess.run(
+            interpreter.command("ddpm.devices"),
+            env=interpreter.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        if done.returncode == 0:
+            found: list[dict[str, Any]] = json.loads(done.stdout)
+            return found
+        reason = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
+    except subprocess.TimeoutExpired:
+        reason = "no answer within 120 s"
+    except (OSError, ValueError) as error:
+        reason = str(error)
+    raise RunError(f"the devices could not be listed: {reason}")
+
+
+# -- disk -------------------------------------------------------------------------------------------
+
+
+def checkpoint_bytes(config: Config) -> int:
+    """Bytes that a training's checkpoints take at most, by arithmetic.
+
+    A checkpoint holds the network, its average and Adam's two moments in float32. Kept are the last
+    `keep_checkpoints`, one more while it is written, and every milestone.
+    """
+    training = config.training
+    channels, size, _ = config.data.shape
+    one = 4 * 4 * sizes.parameters(config.model, channels, size)
+    milestones = training.steps // training.milestone_every if training.milestone_every else 0
+    written = training.steps // training.checkpoint_every + 1
+    return one * (min(training.keep_checkpoints, written) + 1 + milestones)
+
+
+def _short_of_disk(home: Home, config: Config) -> list[str]:
+    needed, free = checkpoint_bytes(config), shutil.disk_usage(home.path).free
+    if needed <= free:
+        return []
+    return [
+        f"the disk will not hold the checkpoints: they take {bytes_text(needed)}, {bytes_text(free)} are free"
+    ]
+
+
+# -- device -----------------------------------------------------------------------------------------
+
+
+def resolve(device: str) -> str:
+    """The device a name most likely means, found without torch: "auto" is "cuda:0" where NVML has a GPU."""
+    name = device.strip().lower()
+    if name == "auto":
+        if _memory("cuda:0") is not None:
+            return "cuda:0"
+        return "mps" if (platform.system(), platform.machine()) == ("Darwin", "arm64") else "cpu"
+    return name if ":" in name or name in ("cpu", "mps") else f"{name}:0"
+
+
+def _busy(home: Home, device: str) -> list[str]:
+    there = []
+    for run in directory.all(home):
+        if running(run.path):
+            info = run.info
+            if resolve(str(info.get("device") or "auto")) == device:
+                there.append(f"{info['name']} (#{info['id']})")
+    if there:
+        verb = "runs" if len(there) == 1 else "run"
+        return [f"{device} is busy: {', '.join(there)} {verb} on it; each will be slower"]
+    memory = _memory(device)
+    if memory is not None and memory[0] > _IDLE_SHARE * memory[1]:
+        used, total = memory
+        return [
+            f"{device} is busy: {bytes_text(used)} of its {bytes_text(total)} memory are in use by other programs"
+        ]
+    return []
+
+
+def _memory(device: str) -> tuple[int, int] | None:
+    """(used, total) bytes of a CUDA device by NVML; None where there is none or NVML does not work."""
+    kind, _, index = device.partition(":")
+    if kind != "cuda":
+        return None
+    try:
+        import pynvml
+    except ImportError:
+        return None
+    try:
+        pynvml.nvmlInit()
+        try:
+            memory = pynvml.nvmlDeviceGetMemoryInfo(_handle(pynvml, int(index)))
+            return int(memory.used), int(memory.total)
+        finally:
+            pynvml.nvmlShutdown()
+    except (pynvml.NVMLError, ValueError, IndexError):
+        return None
+
+
+def _handle(pynvml: Any, index: int) -> Any:
+    """NVML counts all GPUs, CUDA only those that CUDA_VISIBLE_DEVICES lists (numbers or UUIDs)."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return pynvml.nvmlDeviceGetHandleByIndex(index)
+    chosen = [part.strip() for part in visible.split(",") if part.strip()][index]
+    if chosen.isdigit():
+        return pynvml.nvmlDeviceGetHandleByIndex(int(chosen))
+    return pynvml.nvmlDeviceGetHandleByUUID(chosen)

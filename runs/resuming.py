@@ -1,0 +1,108 @@
+"""What must be true and what is changed before a run that ended goes on."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from pathlib import Path
+
+from ddpm import checkpoint, configfiles
+from ddpm.config import Config
+from ddpm.configfiles import ConfigError
+from runs.directory import RunDirectory
+from runs.errors import RunError
+from runs.home import Home, data_root
+from runs.status import exit_info, last_event
+
+#: What makes a run this run. Where the data lie (data.root) may change: they are the same data.
+_FIXED_SECTIONS = ("data", "model", "diffusion")
+_FIXED_KEYS = ("training.seed", "training.batch_size")
+_MAY_CHANGE = ("data.root",)
+
+
+def prepare(run: RunDirectory, settings: Sequence[str]) -> None:
+    """Apply the settings and put the earlier end aside; call with the run's lock held.
+
+    RunError where nothing is left to do, ConfigError for settings that are not allowed: then nothing has
+    been changed.
+    """
+    old = run.config()
+    if run.kind != "train":
+        _check_sampling(run, settings)
+        new = old
+    else:
+        new = configfiles.override(old, settings)
+        _check_changes(run, old, new)
+        _check_left(run, old, new)
+    if new != old:
+        run.write_config(new)
+    _relocate_data(run, old, new)
+    try:
+        _put_end_aside(run.path)
+        (run.path / "stop").unlink(missing_ok=True)
+    except OSError as error:
+        raise RunError(f"{run.path} cannot be written: {error.strerror}") from None
+
+
+def _check_sampling(run: RunDirectory, settings: Sequence[str]) -> None:
+    if settings:
+        raise RunError(f"{run.name} (#{run.id}) is a {run.kind} run and takes no settings; start a new one")
+    if _finished(run):
+        raise RunError(f"{run.name} (#{run.id}) is finished; nothing is left to do")
+
+
+def _check_changes(run: RunDirectory, old: Config, new: Config) -> None:
+    before, after = configfiles.flatten(old), configfiles.flatten(new)
+    problems = [
+        f"{key}: cannot change when resuming, it would be another run; "
+        f"`train --from {run.name}` starts one from its weights"
+        for key in before
+        if before[key] != after[key] and _fixed(key)
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _fixed(key: str) -> bool:
+    return key not in _MAY_CHANGE and (key.split(".")[0] in _FIXED_SECTIONS or key in _FIXED_KEYS)
+
+
+def _check_left(run: RunDirectory, old: Config, new: Config) -> None:
+    done = max(checkpoint.steps(run.path), default=0)
+    if not done and _finished(run):
+        raise RunError(f"{run.name} (#{run.id}) is finished and has no whole checkpoint left to go on from")
+    total = new.training.steps
+    if total < done or (total == done and total != old.training.steps):
+        raise ConfigError([f"training.steps: {total} is not above the {done} steps that are done"])
+    if total == done and _finished(run):
+        raise RunError(
+            f"{run.name} (#{run.id}) is already at step {done} of {total}; "
+            "extend it with --set training.steps=…"
+        )
+
+
+def _finished(run: RunDirectory) -> bool:
+    event = last_event(run.events_path) or {}
+    return "finished" in ((exit_info(run.path) or {}).get("status"), event.get("status"))
+
+
+def _relocate_data(run: RunDirectory, old: Config, new: Config) -> None:
+    """The data's new folder, if it was set, or if the run came from a machine where they lay elsewhere."""
+    recorded = run.info.get("data_root")
+    if new.data.root is not None and new.data.root != old.data.root:
+        root = str(Path(new.data.root).expanduser().absolute())
+        run.edit(data_root=root)
+    elif run.kind == "train" and (recorded is None or not Path(str(recorded)).exists()):
+        run.edit(data_root=str(data_root(Home(run.path.parent.parent), new.data.root)))
+
+
+def _put_end_aside(path: Path) -> None:
+    """exit.json becomes exit.1.json, the next one exit.2.json, …"""
+    number = 1
+    while (path / f"exit.{number}.json").exists():
+        number += 1
+    try:
+        (path / "exit.json").rename(path / f"exit.{number}.json")
+    except OSError as error:
+        if error.errno != errno.ENOENT:  # one that was lost has none
+            raise

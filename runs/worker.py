@@ -1,0 +1,248 @@
+"""The process that does a run's work: iterates over the engine and appends its events to the record.
+
+    python -m runs.worker RUN_DIR [LOCK_FD]
+
+The only module of this package that brings torch in, and only inside `main`, so that a failure to
+import it is told like any other. Exit status 0 after "finished" and "stopped", 1 after "failed".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import faulthandler
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from io import TextIOWrapper
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+from ddpm import events
+from ddpm.config import Config
+from ddpm.configfiles import ConfigError
+from ddpm.errors import EngineError
+from runs.directory import RunDirectory
+from runs.errors import RunError
+from runs.supervisor import BALLAST, utc_now
+
+_POLL_SECONDS = 0.2
+_MESSAGE_LENGTH = 500
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Engine(Protocol):
+    """What training and generation have in common."""
+
+    def __iter__(self) -> Iterator[events.Event]: ...
+
+    def stop(self) -> None: ...
+
+
+class StopRequests:
+    """Passes requests to stop on to the engine: the file `stop`, SIGTERM, SIGINT.
+
+    A second signal ends the process at once. The step loop itself looks at nothing.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self._file = run / "stop"
+        self._engine: Engine | None = None
+        self._signals = 0
+        self.asked = False
+
+    def listen(self) -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        threading.Thread(target=self._watch, name="stop-file", daemon=True).start()
+
+    def connect(self, engine: Engine) -> None:
+        self._engine = engine
+        if self.asked:
+            engine.stop()
+
+    def _ask(self) -> None:
+        self.asked = True
+        if self._engine is not None:
+            self._engine.stop()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signals += 1
+        if self._signals > 1:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        # From now on whoever looks, the supervisor too, sees that a stop was asked for.
+        with contextlib.suppress(OSError):
+            self._file.touch()
+        self._ask()
+
+    def _watch(self) -> None:
+        while not self._file.exists():
+            time.sleep(_POLL_SECONDS)
+        self._ask()
+
+
+class Recorder:
+    """Appends events to the record and remembers how far the work has come."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        self._run = run
+        self._step = self._images_seen = 0
+
+    def record(self, event: events.Event) -> None:
+        if not isinstance(event, events.Denoising | events.Notice | events.CheckpointRemoved):
+            self._step, self._images_seen = event.step, event.images_seen
+        durable = isinstance(event, events.Started | events.CheckpointWritten | events.Ended)
+        self._run.append_event(events.to_record(event, utc_now()), sync=durable)
+
+    def failed(self, message: str) -> None:
+        """Record the end of a failed run. On a full disk the ballast makes the room for it."""
+        event = events.Ended("failed", self._step, self._images_seen, message)
+        try:
+            self.record(event)
+        except OSError:
+            (self._run.path / BALLAST).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # then the log's last line must say it
+                self.record(event)
+
+
+def main(argv: list[str]) -> int:
+    """Do the work of the run directory `argv[0]`; `argv[1]`, if given, is its inherited lock."""
+    _set_up_output()
+    if len(argv) > 1:
+        os.set_inheritable(int(argv[1]), False)  # the run lives as long as we do, not as our children
+    run = RunDirectory(Path(argv[0]))
+    requests, recorder = StopRequests(run.path), Recorder(run)
+    requests.listen()
+    try:
+        status = _work(run, requests, recorder)
+    except Exception as error:
+        # The boundary of the process: whatever it was must reach the record, and the log in full.
+        if not _expected(error):
+            _log(traceback.format_exc().rstrip())
+        message = _message(error)
+        recorder.failed(message)
+        _log(message)
+        return 1
+    return 0 if status in ("finished", "stopped") else 1
+
+
+def _work(run: RunDirectory, requests: StopRequests, recorder: Recorder) -> str:
+    """Iterate over the engine; the status it ended with."""
+    engine = _engine(run, run.config())
+    requests.connect(engine)
+    status = None
+    for event in engine:
+        if isinstance(event, events.Ended):
+            status = event.status
+            if status == "finished":
+                _hand_over(run)
+        elif isinstance(event, events.Notice):
+            _log(event.text)
+        recorder.record(event)
+    if status is None:
+        raise RuntimeError("the engine ended without saying how")
+    return status
+
+
+def _engine(run: RunDirectory, config: Config) -> Engine:
+    info = run.info
+    device = str(info.get("device") or "auto")
+    source = info.get("checkpoint")
+    if info["kind"] == "sample":
+        from ddpm.generation import Generation
+
+        if source is None:
+            raise RunError("run.json names no checkpoint to sample from")
+        return Generation(config, Path(source), run.path, device=device)
+    if info["kind"] != "train":
+        raise RunError(f"run.json: this version knows no runs of kind {info['kind']!r}")
+    from ddpm.training import Training
+
+    root = info.get("data_root")
+    if root is None:
+        raise RunError("run.json does not say where the data lie (data_root)")
+    start = Path(source) if source else None
+    return Training(config, run.path, device=device, data_root=Path(root), start_from=start)
+
+
+# -- handing samples over ---------------------------------------------------------------------------
+
+
+def _hand_over(run: RunDirectory) -> None:
+    """Copy a sampling run's grid or images to where `--out` wants them."""
+    target = run.info.get("out")
+    if run.kind != "sample" or target is None:
+        return
+    out = Path(target)
+    try:
+        if out.suffix.lower() == ".png":
+            out.parent.mkdir(parents=True, exist_ok=True)
+            _copy(run.path / "samples" / "grid.png", out)
+            return
+        out.mkdir(parents=True, exist_ok=True)
+        for image in sorted((run.path / "images").glob("*.png")):
+            _copy(image, out / image.name)
+    except OSError as error:
+        raise RunError(
+            f"{out} could not be written: {error.strerror}; the images are in {run.path / 'images'}"
+        ) from None
+
+
+def _copy(source: Path, target: Path) -> None:
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        shutil.copyfile(source, temporary)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+# -- words ------------------------------------------------------------------------------------------
+
+
+def _expected(error: Exception) -> bool:
+    """Whether the message says all, without a traceback."""
+    if isinstance(error, OSError):
+        return error.errno in _NO_SPACE
+    return isinstance(error, EngineError | RunError | ConfigError)
+
+
+def _message(error: Exception) -> str:
+    """Why the run failed, in one line."""
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        place = f" ({error.filename})" if error.filename else ""
+        text = f"disk full{place}: {error.strerror}; free some and resume"
+    elif isinstance(error, MemoryError):
+        text = "out of memory: try a smaller batch_size"
+    elif _expected(error):
+        text = str(error)
+    else:
+        text = f"{type(error).__name__}: {error}"
+    return " ".join(text.split())[:_MESSAGE_LENGTH]
+
+
+def _log(text: str) -> None:
+    """To log.txt, which is our standard error; without it (a full disk) the work still matters more."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def _set_up_output() -> None:
+    """The log is UTF-8 whatever the locale, line by line, and tells of crashes in native code too."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    faulthandler.enable()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
