@@ -68,9 +68,10 @@ def _archive(path: Path, split: str) -> Iterable[Batch]:
 def _batch(shown_as: str, name: str, content: bytes) -> Batch:
     read_batch = _binary if name.endswith(".bin") else _python
     images, labels = read_batch(shown_as, content)
-    if labels.max() > 9:
-        raise DataError(f"{shown_as} is damaged: it has a label {labels.max()}, and there are only 0 to 9")
-    return images.reshape(-1, 3, 32, 32), labels
+    if labels.min() < 0 or labels.max() > 9:
+        wrong = labels.min() if labels.min() < 0 else labels.max()
+        raise DataError(f"{shown_as} is damaged: it has a label {wrong}, and there are only 0 to 9")
+    return images.reshape(-1, 3, 32, 32), labels.astype(np.uint8)
 
 
 def _binary(shown_as: str, content: bytes) -> Batch:
@@ -87,7 +88,7 @@ def _python(shown_as: str, content: bytes) -> Batch:
     size = f"({len(content):,} bytes)"
     try:
         batch = _BatchUnpickler(io.BytesIO(content), encoding="latin1").load()
-        planes, labels = bytes(batch["data"]), np.array(batch["labels"], np.int64)
+        planes, labels = _content_of(batch["data"]), np.array(batch["labels"], np.int64)
     except Exception as error:  # a damaged pickle fails in as many ways as there are opcodes
         raise DataError(f"{shown_as} {size} is not a CIFAR-10 python batch: {_line(error)}") from error
     wanted = IMAGES_PER_FILE * _IMAGE
@@ -96,7 +97,13 @@ def _python(shown_as: str, content: bytes) -> Batch:
             f"{shown_as} {size} holds {len(planes):,} bytes of pixels and {labels.size:,} labels, "
             f"not the {wanted:,} and {IMAGES_PER_FILE:,} of a whole CIFAR-10 batch"
         )
-    return np.frombuffer(planes, np.uint8), labels.clip(0, 255).astype(np.uint8)
+    return np.frombuffer(planes, np.uint8), labels
+
+
+def _content_of(array: object) -> bytes:
+    if not isinstance(array, _Array) or not isinstance(array.content, bytes):
+        raise ValueError("its pixels are not an array of bytes")
+    return array.content
 
 
 def _line(error: Exception) -> str:
@@ -106,7 +113,7 @@ def _line(error: Exception) -> str:
 class _Array:
     """Stands in for a pickled array of bytes and keeps nothing but its bytes."""
 
-    _content = b""
+    content = b""
 
     def __init__(self, *_: object) -> None:
         """The arguments describe an empty array; what fills it comes by `__setstate__`."""
@@ -116,10 +123,7 @@ class _Array:
         if getattr(dtype, "code", None) != "u1" or fortran:
             raise ValueError("its pixels are not rows of bytes")
         # numpy for Python 2 wrote a str, which arrives decoded
-        self._content = content.encode("latin1") if isinstance(content, str) else bytes(content)
-
-    def __bytes__(self) -> bytes:
-        return self._content
+        self.content = content.encode("latin1") if isinstance(content, str) else content
 
 
 class _Type:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,22 +23,25 @@ def read(root: Path, size: int, channels: int) -> tuple[torch.Tensor, torch.Tens
 
     Labels are given where every image lies in a sub-folder: the first-level ones, by name, are 0, 1, ….
     Hidden files and folders are left out; links are followed, each folder is read once. Images that cannot be
-    read are left out and named in a notice. Raises DataError without a folder or a readable image in it.
+    read are left out and named in a notice, and so are folders. Raises DataError without any readable image.
     """
     if not root.is_dir():
         raise DataError(f"data.root: {shown(root)} is {'not a folder' if root.exists() else 'missing'}")
-    paths = sorted(_images(root), key=lambda path: path.relative_to(root).parts)
-    if not paths:
-        raise DataError(f"data.root: {shown(root)} has no image in it ({' '.join(e[1:] for e in ENDINGS)})")
-    images, broken = _decode(paths, size, channels)
-    if len(broken) == len(paths):
-        raise DataError(f"data.root: none of the {len(paths):,} images in {shown(root)} could be read")
-    notices = (_notice([paths[index].relative_to(root) for index in broken], len(paths)),) if broken else ()
-    lost = set(broken)
-    kept = [index for index in range(len(paths)) if index not in lost]
+    names, closed = _find(root)
+    notices = [f"folder {shown(name)} could not be read" for name in closed]
+    if not names:
+        endings = " ".join(ending[1:] for ending in ENDINGS)
+        raise DataError("; ".join([f"data.root: {shown(root)} has no image in it ({endings})", *notices]))
+    images, broken = _decode([root / name for name in names], size, channels)
     if broken:
-        images = images[kept]
-    return images, _labels([paths[index].relative_to(root) for index in kept]), notices
+        notices.append(_notice([names[index] for index in sorted(broken)], len(names)))
+    if len(broken) == len(names):
+        raise DataError(f"data.root: {shown(root)}: {notices[-1]}")
+    kept = [index for index in range(len(names)) if index not in broken]
+    for place, index in enumerate(kept):
+        if place != index:  # moves up in place: a second copy might not fit
+            images[place] = images[index]
+    return images[: len(kept)], _labels([names[index] for index in kept]), tuple(notices)
 
 
 def square(image: Image.Image, size: int, channels: int) -> np.ndarray:
@@ -71,7 +74,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray((values + 0.5).clip(0, 255).astype(np.uint8))
 
 
-def _decode(paths: list[Path], size: int, channels: int) -> tuple[torch.Tensor, list[int]]:
+def _decode(paths: list[Path], size: int, channels: int) -> tuple[torch.Tensor, set[int]]:
     """(one image per path, indices of those that cannot be read); threads decode straight into place."""
     try:
         images = torch.zeros((len(paths), channels, size, size), dtype=torch.uint8)
@@ -93,26 +96,41 @@ def _decode(paths: list[Path], size: int, channels: int) -> tuple[torch.Tensor, 
         return broken
 
     with ThreadPoolExecutor(_WORKERS) as pool:
-        broken = [index for part in pool.map(work, range(_WORKERS)) for index in part]
-    return images, sorted(broken)
+        return images, {index for part in pool.map(work, range(_WORKERS)) for index in part}
 
 
-def _images(root: Path) -> Iterator[Path]:
+def _find(root: Path) -> tuple[list[Path], list[Path]]:
+    """(files with the ending of an image, folders that cannot be read), both relative to `root`."""
+    files, closed = [], []
     seen: set[tuple[int, int]] = set()
-    waiting = [str(root)]
+    waiting = [root]
     while waiting:
         folder = waiting.pop()
         try:
-            status = Path(folder).stat()
-            if (status.st_dev, status.st_ino) in seen:  # a link that leads back
+            status = folder.stat()
+            if (status.st_dev, status.st_ino) in seen:  # reached by a link before
                 continue
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(folder) as found:
-                entries = [entry for entry in found if not entry.name.startswith(".")]
-        except OSError as error:
-            raise DataError(f"data.root: {shown(Path(folder))} cannot be read: {error.strerror}") from error
-        waiting += sorted((entry.path for entry in entries if entry.is_dir()), reverse=True)
-        yield from (Path(e.path) for e in entries if e.name.lower().endswith(ENDINGS) and e.is_file())
+                entries = sorted((e for e in found if not e.name.startswith(".")), key=lambda e: e.name)
+        except OSError:
+            closed.append(folder.relative_to(root))
+            continue
+        for entry in entries:
+            mode = _mode(entry)
+            if stat.S_ISDIR(mode):
+                waiting.append(folder / entry.name)
+            elif entry.name.lower().endswith(ENDINGS) and (stat.S_ISREG(mode) or not mode):
+                files.append((folder / entry.name).relative_to(root))
+    return sorted(files, key=lambda name: name.parts), closed
+
+
+def _mode(entry: os.DirEntry[str]) -> int:
+    """What a name stands for, links followed; 0 for a link to nowhere."""
+    try:
+        return entry.stat().st_mode
+    except OSError:
+        return 0
 
 
 def _labels(paths: list[Path]) -> torch.Tensor | None:
