@@ -1,0 +1,108 @@
+"""What differs in the configuration of two or more runs, and what came of it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from runs.cli.parser import Parser, UsageError
+
+if TYPE_CHECKING:
+    from runs.rows import RunDetail
+
+EXAMPLES = """
+ddpm-tui compare mnist-1 mnist-2           only what differs
+ddpm-tui compare 3 4 5 --all               the whole configurations
+ddpm-tui compare mnist-1 last --json
+"""
+
+RESULTS = ("step", "images_seen", "loss", "images_per_second", "fid")
+
+
+def arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help="two or more: number, name, beginning of a name, or `last`"
+    )
+    parser.add_argument("--all", action="store_true", help="also what is the same")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    from runs.cli.opening import find_all, open_catalogue, open_home
+
+    if len(args.runs) < 2:
+        raise UsageError("compare needs two runs or more")
+    with open_catalogue(open_home(args)) as catalogue:
+        rows = find_all(catalogue, args.runs)
+        if len(rows) < 2:
+            raise UsageError(f"{args.runs[0]} and {args.runs[1]} are the same run")
+        details = [catalogue.detail(row.id) for row in rows]
+    settings = compared([d.config for d in details], everything=args.all)
+    if args.json:
+        _print_json(details, settings)
+    else:
+        _print(details, settings)
+    return 0
+
+
+def compared(configs: list[dict[str, Any]], everything: bool = False) -> dict[str, list[Any]]:
+    """{"training.steps": [value of each run]} of what differs, or of everything; None where unset."""
+    flat = [
+        {
+            f"{s}.{k}": v
+            for s, content in config.items()
+            if isinstance(content, dict)
+            for k, v in content.items()
+        }
+        for config in configs
+    ]
+    keys = list(dict.fromkeys(key for config in flat for key in config))
+    values = {key: [config.get(key) for config in flat] for key in keys}
+    return {key: row for key, row in values.items() if everything or any(v != row[0] for v in row)}
+
+
+def _print_json(details: list[RunDetail], settings: dict[str, list[Any]]) -> None:
+    from runs.cli.output import print_json
+    from runs.cli.records import row_record
+
+    print_json({"runs": [row_record(d.row) for d in details], "config": settings})
+
+
+def _print(details: list[RunDetail], settings: dict[str, list[Any]]) -> None:
+    from runs.cli.output import Column, print_table, say, status_text
+
+    columns = [Column("", least=10), *(Column(f"#{d.row.id} {d.row.name}", least=10) for d in details)]
+    rows: list[Any] = [["status", *(status_text(d.row.status) for d in details)]]
+    shown: dict[str, Callable[[Any], str]] = _formats()
+    for name in RESULTS:
+        values = [getattr(d.row, name) for d in details]
+        if any(v is not None for v in values):
+            rows.append([name.replace("_", " "), *map(shown[name], values)])
+    rows += [[key, *map(_setting, values)] for key, values in settings.items()]
+    print_table(columns, rows)
+    if not settings:
+        say("their configurations are the same")
+
+
+def _formats() -> dict[str, Callable[[Any], str]]:
+    from runs.cli.cells import number
+    from runs.humanize import UNKNOWN, count, rate
+
+    return {
+        "step": lambda v: UNKNOWN if v is None else str(v),
+        "images_seen": count,
+        "loss": number,
+        "images_per_second": lambda v: rate(v).removesuffix(" img/s"),
+        "fid": number,
+    }
+
+
+def _setting(value: Any) -> str:
+    from runs.humanize import UNKNOWN
+
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)

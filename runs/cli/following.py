@@ -1,0 +1,140 @@
+"""Following a run until it ends: what `train`, `sample` and `resume` do unless --detach, and `wait` does."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runs.cli.interrupts import Interrupts
+from runs.cli.output import coloured, paint, print_json, say, status_text
+from runs.cli.progress import View, view
+
+if TYPE_CHECKING:
+    from runs.catalogue import Catalogue
+    from runs.directory import RunDirectory
+    from runs.rows import RunDetail
+
+INTERVAL = 0.5  #: seconds between two looks
+INTERRUPTED = 130
+
+
+class Left(Exception):
+    """The person stopped following, or the time was over, while the run goes on."""
+
+    def __init__(self, row_name: str, why: str) -> None:
+        super().__init__(why)
+        self.row_name = row_name
+
+
+def follow(
+    catalogue: Catalogue,
+    run_id: int,
+    interrupts: Interrupts,
+    *,
+    stoppable: RunDirectory | None = None,
+    until: float | None = None,
+) -> RunDetail:
+    """Watch the run until it has ended; what is known of it then.
+
+    With `stoppable` the first Ctrl-C asks it to stop and the second leaves; without, the first leaves.
+    Raises Left when it goes on unwatched: by Ctrl-C ("interrupted"), or at `until` ("timeout", a time of
+    time.monotonic).
+    """
+    told = len(catalogue.detail(run_id).notices)
+    asked = False
+    with view() as shown:
+        while True:
+            catalogue.sync()
+            detail = catalogue.detail(run_id)
+            for notice in detail.notices[told:]:
+                shown.note(notice)
+            told = len(detail.notices)
+            if detail.row.status != "running":
+                return detail
+            shown.update(detail, stopping=asked)
+            if interrupts.count > (1 if stoppable else 0):
+                raise Left(detail.row.name, "interrupted")
+            if interrupts.count and stoppable and not asked:
+                asked = _ask_to_stop(stoppable, shown)
+            if until is not None and time.monotonic() >= until:
+                raise Left(detail.row.name, "timeout")
+            interrupts.wait(INTERVAL if until is None else min(INTERVAL, max(0.0, until - time.monotonic())))
+
+
+def _ask_to_stop(run: RunDirectory, shown: View) -> bool:
+    from runs.stopping import request_stop
+
+    request_stop(run)
+    shown.note(
+        "Stopping after this step, with a checkpoint. Ctrl-C again leaves it to that and stops watching."
+    )
+    return True
+
+
+def conclude(detail: RunDetail, *, as_json: bool = False, show: bool = False, program: str) -> int:
+    """Say how a run ended, draw its last samples on a terminal, and give the command's exit status."""
+    from runs.cli.records import detail_record
+    from runs.text import printable
+
+    row = detail.row
+    if as_json:
+        print_json(detail_record(detail))
+    else:
+        mark, colour = status_text(row.status)
+        print(f"{printable(row.name)} {paint(mark, colour, coloured(sys.stdout))}{printable(_facts(detail))}")
+        if show or sys.stdout.isatty():
+            _draw(detail)
+    if row.status == "finished":
+        return 0
+    if row.status in ("failed", "lost"):
+        reason = detail.error or ("its processes are gone" if row.status == "lost" else "see its log")
+        say(f"{program}: {row.name} {row.status}: {reason}")
+        say(f"Its log: ddpm-tui logs {row.id}")
+    if row.kind == "train" and detail.checkpoints:
+        say(f"To go on with it: ddpm-tui resume {row.id}")
+    return 1
+
+
+def _facts(detail: RunDetail) -> str:
+    from runs.cli.cells import number, progress
+    from runs.humanize import UNKNOWN, rate
+
+    row = detail.row
+    facts = {
+        "images" if row.kind == "sample" else "step": progress(row),
+        "loss": number(row.loss),
+        "at": rate(row.images_per_second),
+    }
+    known = [f"{name} {value}" for name, value in facts.items() if value != UNKNOWN]
+    return "".join(f" · {part}" for part in [*known, row.path])
+
+
+def _draw(detail: RunDetail) -> None:
+    """The newest grid as half cells, where there are colours to draw it with."""
+    if not detail.samples:
+        return
+    from rich.console import Console
+
+    from runs.preview import halfcells
+
+    console = Console(highlight=False)
+    path = Path(detail.samples[-1].path)
+    if console.no_color or (console.is_terminal and console.color_system is None):
+        print(f"Its samples: {path}")
+        return
+    if not console.is_terminal:  # --show into a file or a pager
+        console = Console(
+            highlight=False, force_terminal=True, color_system="truecolor", width=100, height=50
+        )
+    try:
+        console.print(halfcells(path, min(console.width, 100), max(4, min(console.height - 4, 48))))
+    except OSError as error:
+        say(f"The samples cannot be shown: {error}")
+
+
+def left(error: Left) -> int:
+    """Say that the run goes on and how to come back to it; the command's exit status."""
+    say(f"{error.row_name} is still running. To watch it again: ddpm-tui wait {error.row_name!r}")
+    return INTERRUPTED if str(error) == "interrupted" else 1

@@ -1,0 +1,45 @@
+"""What most verbs begin with: the home, the catalogue brought up to date, the run that is meant."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runs.catalogue import Catalogue
+    from runs.directory import RunDirectory
+    from runs.home import Home
+    from runs.rows import RunRow
+
+
+def open_home(args: argparse.Namespace) -> Home:
+    """The home that --home, DDPM_HOME or the platform names."""
+    from runs.home import find
+
+    return find(args.home)
+
+
+@contextmanager
+def open_catalogue(home: Home) -> Iterator[Catalogue]:
+    """The catalogue of `home`, brought up to date."""
+    from runs.catalogue import Catalogue
+
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        yield catalogue
+
+
+def directory(row: RunRow) -> RunDirectory:
+    """The directory of a run in the catalogue."""
+    from runs.directory import RunDirectory
+
+    return RunDirectory(Path(row.path))
+
+
+def find_all(catalogue: Catalogue, references: list[str]) -> list[RunRow]:
+    """The runs that `references` mean, each once, in the order given. RunError for one that means none."""
+    found = {row.id: row for row in map(catalogue.find, references)}
+    return list(found.values())

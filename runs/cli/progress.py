@@ -1,0 +1,117 @@
+"""How a followed run shows on standard error: a bar on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from runs.cli.cells import number, progress
+from runs.humanize import UNKNOWN, duration, rate
+from runs.text import printable, shorten
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from runs.rows import RunDetail, RunRow
+
+NAME_CELLS = 20
+LINE_EVERY = 10.0  #: seconds between two plain lines
+
+
+class View(Protocol):
+    """Where a run is watched."""
+
+    def __enter__(self) -> View: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+    def update(self, detail: RunDetail, stopping: bool = False) -> None:
+        """Show where the run stands."""
+
+    def note(self, text: str) -> None:
+        """Show a line that stays."""
+
+
+def view() -> View:
+    """What fits standard error."""
+    return Bar() if sys.stderr.isatty() else Lines()
+
+
+def state(row: RunRow, stopping: bool = False) -> list[str]:
+    """What is known of a running run, in short parts; unknown ones are left out."""
+    loss = number(row.loss)
+    left = duration(row.seconds_left)
+    parts = [
+        "" if loss == UNKNOWN else f"loss {loss}",
+        rate(row.images_per_second),
+        "" if left == UNKNOWN else f"{left} left",
+    ]
+    if stopping:
+        parts[-1] = "stopping"
+    return [part for part in parts if part and part != UNKNOWN]
+
+
+class Lines:
+    """For logs and pipes: a line at the first news, then one every ten seconds if anything moved."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._shown = ""
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Nothing was held."""
+
+    def update(self, detail: RunDetail, stopping: bool = False) -> None:
+        row = detail.row
+        step = progress(row)
+        if step in (UNKNOWN, self._shown) or time.monotonic() < self._next:
+            return
+        self._shown, self._next = step, time.monotonic() + LINE_EVERY
+        self.note("  ".join([f"{row.name}  {step}", *state(row, stopping)]))
+
+    def note(self, text: str) -> None:
+        sys.stderr.write(printable(text) + "\n")
+        sys.stderr.flush()
+
+
+class Bar:
+    """For terminals: one line with a bar, redrawn in place, gone when the run has ended."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self.console: Console = Console(stderr=True, highlight=False)
+        plain = [TextColumn(f"{{task.fields[{name}]}}", markup=False) for name in ("run", "step", "state")]
+        self._progress = Progress(
+            plain[0], BarColumn(bar_width=None), *plain[1:], console=self.console, transient=True, expand=True
+        )
+        self._task = self._progress.add_task("", total=None, run="", step="", state="starting")
+
+    def __enter__(self) -> Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._progress.stop()
+
+    def update(self, detail: RunDetail, stopping: bool = False) -> None:
+        row = detail.row
+        step = progress(row)
+        self._progress.update(
+            self._task,
+            total=row.total_steps,
+            completed=row.step or 0,
+            run=shorten(printable(row.name), NAME_CELLS),
+            step="" if step == UNKNOWN else step,
+            state="  ".join(state(row, stopping)) or ("stopping" if stopping else "starting"),
+        )
+
+    def note(self, text: str) -> None:
+        from rich.text import Text
+
+        self._progress.console.print(Text(printable(text)))

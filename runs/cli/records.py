@@ -1,0 +1,47 @@
+"""Runs as JSON objects: the keys that scripts rely on. Unknown is null."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runs.rows import RunDetail, RunRow
+
+#: Keys of `ls --json`, in this order; `show --json` has these first.
+ROW_KEYS = (
+    "id",
+    "name",
+    "kind",
+    "status",
+    "preset",
+    "step",
+    "total_steps",
+    "images_seen",
+    "loss",
+    "images_per_second",
+    "fid",
+    "device",
+    "created_at",
+    "ended_at",
+    "parent",
+    "path",
+)
+
+
+def row_record(row: RunRow) -> dict[str, Any]:
+    """A run as `ls --json` shows it."""
+    return {key: getattr(row, key) for key in ROW_KEYS}
+
+
+def detail_record(detail: RunDetail) -> dict[str, Any]:
+    """A run as `show --json` shows it."""
+    return {
+        **row_record(detail.row),
+        "config": detail.config,
+        "tags": detail.row.tags,
+        "notes": detail.notes,
+        "provenance": detail.provenance,
+        "checkpoints": detail.checkpoints,
+        "samples": detail.samples,
+        "evaluations": [],
+        "error": detail.error,
+    }

@@ -1,0 +1,24 @@
+"""Rebuild the catalogue from the run directories. It is an index only: nothing is lost by it."""
+
+from __future__ import annotations
+
+import argparse
+
+from runs.cli.parser import Parser
+
+EXAMPLES = """
+ddpm-tui reindex
+"""
+
+
+def arguments(parser: Parser) -> None:
+    """Only those that every verb has."""
+
+
+def run(args: argparse.Namespace) -> int:
+    from runs.cli.opening import open_home
+    from runs.sync import reindex
+
+    runs = reindex(open_home(args))
+    print(f"{runs} {'run' if runs == 1 else 'runs'} in the catalogue")
+    return 0

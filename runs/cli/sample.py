@@ -1,0 +1,78 @@
+"""Draw images with a run's checkpoint, and follow it.
+
+What is not given comes from [sampling] of the run's configuration. Image i of a seed is always the same
+image, whatever the batch size.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from runs.cli import starting
+from runs.cli.parser import Parser, output_path
+
+if TYPE_CHECKING:
+    from runs.directory import RunDirectory
+
+EXAMPLES = """
+ddpm-tui sample last
+ddpm-tui sample mnist-1@20000 -n 100 --sampler ddpm --seed 7
+ddpm-tui sample mnist-1 -n 16 --out digits.png      one picture, a grid
+ddpm-tui sample mnist-1 -n 1000 --out digits/       a folder of single images
+"""
+
+#: Options that stand for a key of [sampling]: checked as `--set` is, by the models.
+OPTIONS = {
+    "count": (("-n", "--count"), "images"),
+    "sampler": (("--sampler",), "ddpm or ddim"),
+    "steps": (("--steps",), "network evaluations per image"),
+    "eta": (("--eta",), "noise of DDIM: 0 deterministic, 1 ancestral"),
+    "spacing": (("--spacing",), "timesteps used: uniform or quadratic"),
+    "seed": (("--seed",), "of the images"),
+    "batch_size": (("--batch-size",), "images computed at once"),
+}
+
+
+def arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "run", metavar="RUN[@STEP]", help="a run, and one of its checkpoints (default: the newest)"
+    )
+    for key, (flags, meaning) in OPTIONS.items():
+        parser.add_argument(*flags, dest=key, metavar=key.upper().replace("BATCH_SIZE", "N"), help=meaning)
+    parser.add_argument(
+        "--out", type=output_path, metavar="PATH", help="X.png: a grid; else a folder of images"
+    )
+    starting.naming_arguments(parser)
+    starting.following_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from ddpm import configfiles
+    from runs.cli.opening import directory, open_catalogue, open_home
+    from runs.launch import new_sampling
+    from runs.reference import split
+
+    home = open_home(args)
+    name, step = split(args.run)
+    with open_catalogue(home) as catalogue:
+        parent = directory(catalogue.find(name))
+    given = [f"sampling.{key}={getattr(args, key)}" for key in OPTIONS if getattr(args, key) is not None]
+    config = configfiles.override(parent.config(), given)
+    starting.check_device(args.device)
+    starting.warn_before(home, config, args.device)
+
+    def make() -> RunDirectory:
+        return new_sampling(
+            home,
+            parent,
+            step,
+            config.sampling,
+            name=args.name,
+            tags=tuple(args.tag),
+            device=args.device,
+            out=args.out,
+            command=args.command,
+        )
+
+    return starting.start(home, make, args, "ddpm-tui sample")

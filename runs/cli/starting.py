@@ -1,0 +1,100 @@
+"""What the verbs that start a run share: their options, warnings before a launch, launching, following."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from runs.cli.parser import Parser, UsageError, device, near
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ddpm.config import Config
+    from runs.directory import RunDirectory
+    from runs.home import Home
+    from runs.rows import RunDetail
+
+
+def following_arguments(parser: Parser) -> None:
+    """Options about watching the run that was started."""
+    parser.add_argument("--detach", action="store_true", help="start it and return at once")
+    parser.add_argument(
+        "--show", action="store_true", help="draw the samples at the end even if not on a terminal"
+    )
+    parser.add_argument("--json", action="store_true", help="print the run as JSON, as `show --json` does")
+
+
+def naming_arguments(parser: Parser) -> None:
+    """Options about the run that is made."""
+    parser.add_argument("--name", help="its name; no other run may have it (default: one is made)")
+    parser.add_argument("--tag", action="append", default=[], metavar="TAG", help="a tag; may be repeated")
+    parser.add_argument("--note", metavar="TEXT", help="a note")
+    parser.add_argument(
+        "--device", type=device, default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)"
+    )
+
+
+def check_device(name: str) -> None:
+    """UsageError for a device that this machine lacks. Asks only where the answer is not plain."""
+    if name in ("auto", "cpu"):
+        return
+    from runs.preflight import devices
+
+    present = [str(d["name"]) for d in devices()]
+    if name not in present and not any(p.partition(":")[0] == name for p in present):
+        raise UsageError(
+            f"--device: {name!r} is not on this machine; "
+            f"there are auto, {', '.join(present)}{near(name, present)}"
+        )
+
+
+def warn_before(home: Home, config: Config, device_name: str) -> None:
+    """Say what may go wrong with the run, before it is made."""
+    from runs import preflight
+    from runs.cli.output import warn
+
+    for line in preflight.warnings(home, config, device_name):
+        warn(line)
+
+
+def start(home: Home, make: Callable[[], RunDirectory], args: argparse.Namespace, program: str) -> int:
+    """Start the run and follow it to its end, or return at once with --detach; the exit status.
+
+    `make` makes it and starts it. Ctrl-C during that is a Ctrl-C to the run: none is left half made.
+    """
+    from runs.cli.following import Left, conclude, follow, left
+    from runs.cli.interrupts import Interrupts
+    from runs.cli.opening import open_catalogue
+    from runs.cli.output import say
+    from runs.names import check_notes
+
+    note = check_notes(getattr(args, "note", None) or "")
+    with Interrupts() as interrupts, open_catalogue(home) as catalogue:
+        run = make()
+        if note:
+            run.edit(notes=note)
+        catalogue.sync()
+        found = catalogue.find(str(run.id))
+        if args.detach:
+            return _detached(catalogue.detail(found.id), args.json)
+        say(f"{found.name} started: {found.path}")
+        try:
+            detail = follow(catalogue, found.id, interrupts, stoppable=run)
+        except Left as error:
+            return left(error)
+    return conclude(detail, as_json=args.json, show=args.show, program=program)
+
+
+def _detached(detail: RunDetail, as_json: bool) -> int:
+    from runs.cli.output import print_json, say
+    from runs.cli.records import detail_record
+    from runs.text import printable
+
+    row = detail.row
+    if as_json:
+        print_json(detail_record(detail))
+        return 0
+    print(printable(f"{row.name} started: {row.path}"))
+    say(f"To watch it: ddpm-tui wait {row.id}   to stop it: ddpm-tui stop {row.id}")
+    return 0
