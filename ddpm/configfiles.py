@@ -136,7 +136,7 @@ def _whole(text: str) -> int:
         return int(text)
     except ValueError:
         number = float(text)
-        if number != int(number):
+        if not number.is_integer():
             raise
         return int(number)
 
@@ -309,6 +309,6 @@ def _nearest(given: str, known: Iterable[str]) -> str:
     known = list(known)
     near = difflib.get_close_matches(given, known, 1, 0.6)
     if not near:
-        tails = {k.rsplit(".", 1)[-1]: k for k in known}
+        tails = {k.rsplit(".", 1)[-1]: k for k in reversed(known)}
         near = [tails[t] for t in difflib.get_close_matches(given.rsplit(".", 1)[-1], list(tails), 1, 0.75)]
     return f"; did you mean {near[0]}?" if near else ""

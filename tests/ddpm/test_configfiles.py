@@ -1,0 +1,169 @@
+"""Configurations from text, and what is said of those that are wrong."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ddpm.config import Config, DataConfig
+from ddpm.configfiles import (
+    ConfigError,
+    build,
+    check_field,
+    dumps,
+    fields,
+    flatten,
+    format_value,
+    load,
+    loads,
+    override,
+    parse_value,
+    preset_names,
+    preset_summary,
+    resolve,
+)
+
+
+def problem(*settings: str, preset: str = "mnist") -> str:
+    with pytest.raises(ConfigError) as caught:
+        resolve(preset, settings)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("training.stepz=3", "training.stepz: no such key; did you mean training.steps?"),
+        ("traning.steps=3", "traning.steps: no such key; did you mean training.steps?"),
+        ("steps=3", "steps: no such key; did you mean training.steps?"),
+        ("training.steps=0", "training.steps: '0' is not a whole number, at least 1"),
+        ("training.steps=1.5", "training.steps: '1.5' is not a whole number, at least 1"),
+        ("training.steps=nan", "training.steps: 'nan' is not a whole number, at least 1"),
+        ("training.steps=inf", "training.steps: 'inf' is not a whole number, at least 1"),
+        ("training.learning_rate=nan", "training.learning_rate: 'nan' is not a number, above 0, at most 1"),
+        ("training.steps", "--set training.steps: expected section.key=value"),
+        ("diffusion.schedule=cosin", "did you mean cosine?"),
+        ("data.dataset=minst", "did you mean mnist?"),
+        ("data.channels=2", "data.channels: '2' is not one of 1, 3, or unset"),
+        ("data.flip=maybe", "data.flip: 'maybe' is not true or false"),
+        (
+            "model.channels=12",
+            "model.channels: '12' is not a whole number, at least 8, at most 1024, a multiple of 8",
+        ),
+        ("model.multipliers=1,x", "model.multipliers: '1,x' is not whole numbers separated by commas"),
+        ("model.multipliers=1,1,1,1", "4 resolutions need an image size divisible by 8; it is 28"),
+        ("training.accumulation=7", "training.accumulation: 7 does not divide batch_size"),
+        ("sampling.steps=2000", "sampling.steps: 2000 is above diffusion.timesteps 1000"),
+        ("diffusion.beta_start=0.5", "noise must grow"),
+        ("data.dataset=folder", "data.root: dataset `folder` needs the folder's path"),
+    ],
+)
+def test_a_bad_setting_gets_one_clear_line(setting: str, message: str) -> None:
+    assert message in problem(setting)
+
+
+def test_an_unknown_preset_names_the_nearest() -> None:
+    assert problem(preset="mnits") == (
+        "preset 'mnits' does not exist; there are cifar10, digits, fashion-mnist, mnist; did you mean mnist?"
+    )
+
+
+def test_settings_apply_together_whatever_their_order() -> None:
+    config, _ = resolve("mnist", ["training.accumulation=7", "training.batch_size=14"])
+    assert (config.training.batch_size, config.training.accumulation) == (14, 7)
+
+
+def test_numbers_may_be_written_as_people_write_them() -> None:
+    config, _ = resolve(
+        "mnist", ["training.steps=2e4", "model.attention=", "training.checkpoint_every=1_000"]
+    )
+    assert (config.training.steps, config.model.attention) == (20_000, ())
+    assert config.training.checkpoint_every == 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("training = [", "x.toml: not TOML"),
+        ("[trainin]\nsteps = 1", "x.toml: [trainin]: no such section; did you mean training?"),
+        ("training = 3", "x.toml: training: 3 is not a section"),
+        ("[training]\nsteps = 'many'", "x.toml: training.steps: 'many' is not a whole number, at least 1"),
+        ("[training]\nstep = 5", "x.toml: training.step: no such key; did you mean training.steps?"),
+        ("[model]\nmultipliers = [1, 'b']", "x.toml: model.multipliers: 'b' is not"),
+        ("[data]\nimage_size = [1]", "x.toml: data.image_size: '1' is not a whole number"),
+    ],
+)
+def test_a_bad_file_gets_one_clear_line(text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        loads(text, "x.toml")
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        load(tmp_path / "none.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load(tmp_path / "binary.toml")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path)
+
+
+def test_every_problem_of_a_file_is_told_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        build({"training": {"steps": 0, "batch_size": -1}})
+    assert len(caught.value.problems) == 2
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_presets_are_valid_and_say_what_they_reach(name: str) -> None:
+    config, preset = resolve(name)
+    assert preset == name
+    assert loads(dumps(config), name) == config
+    assert preset_summary(name)
+
+
+@given(
+    st.builds(
+        DataConfig,
+        dataset=st.sampled_from(["mnist", "digits"]),
+        root=st.none() | st.text(st.characters(exclude_categories=("Cs",)), min_size=1),
+        image_size=st.none() | st.sampled_from([8, 32]),
+        channels=st.none() | st.sampled_from([1, 3]),
+        flip=st.booleans(),
+    )
+)
+def test_toml_round_trips(data: DataConfig) -> None:
+    config = Config(data=data, model={"multipliers": (1, 2)})  # type: ignore[arg-type]
+    assert loads(dumps(config), "x") == config
+
+
+@pytest.mark.parametrize("key", list(fields()))
+def test_every_value_is_read_back_as_it_is_shown(key: str) -> None:
+    for name in preset_names():
+        value = flatten(resolve(name)[0])[key]
+        assert parse_value(key, format_value(value)) == value
+
+
+def test_fields_have_words_for_the_form() -> None:
+    assert "training.steps" in fields()
+    assert all(s.description and s.allowed for s in fields().values())
+    assert fields()["data.dataset"].choices[0] == "mnist"
+    assert fields()["data.root"].optional
+
+
+def test_a_field_is_checked_as_it_is_typed() -> None:
+    config, _ = resolve("mnist")
+    assert check_field(config, "training.steps", "10") is None
+    assert check_field(config, "training.steps", "") == "training.steps: '' is not a whole number, at least 1"
+    assert check_field(config, "model.multipliers", "1,1,1,1") is not None
+    assert check_field(config, "data.image_size", "") is None
+
+
+def test_grey_and_colour_and_size_come_from_the_data_set_unless_given() -> None:
+    assert resolve("mnist")[0].data.shape == (1, 28, 28)
+    config = override(resolve("mnist")[0], ["data.image_size=32", "data.channels=3"])
+    assert config.data.shape == (3, 32, 32)

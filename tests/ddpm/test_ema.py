@@ -1,0 +1,43 @@
+"""The average of weights."""
+
+import torch
+from torch import nn
+
+from ddpm.ema import EMA, warmed_up
+
+
+def test_the_average_follows_its_recurrence_with_warm_up() -> None:
+    network = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(network.weight, 1.0)
+    ema, expected = EMA(network, 0.5), 1.0
+    for step, value in enumerate([2.0, 3.0, -1.0, 4.0, 4.0, 4.0], start=1):
+        nn.init.constant_(network.weight, value)
+        ema.update(network, step)
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * value
+    assert abs(ema.network.weight.item() - expected) < 1e-6
+
+
+def test_warm_up_ends_at_the_decay() -> None:
+    assert warmed_up(0.9999, 1) == 2 / 11
+    assert warmed_up(0.9999, 10**6) == 0.9999
+
+
+def test_buffers_are_copied_and_gradients_are_not_kept() -> None:
+    network = nn.BatchNorm1d(2)
+    ema = EMA(network, 0.999)
+    network.running_mean.fill_(7.0)  # type: ignore[union-attr]
+    ema.update(network, 1)
+    assert torch.equal(ema.network.running_mean, torch.full((2,), 7.0))  # type: ignore[arg-type]
+    assert not any(p.requires_grad for p in ema.network.parameters())
+    assert not ema.network.training
+
+
+def test_the_source_is_left_alone() -> None:
+    network = nn.Linear(3, 3)
+    before = network.weight.clone()
+    ema = EMA(network, 0.9)
+    nn.init.zeros_(network.weight)
+    ema.update(network, 1)
+    assert not network.weight.any()
+    assert not torch.equal(ema.network.weight, before)

@@ -1,0 +1,120 @@
+"""The network's size, shapes, start and agreement with its peer."""
+
+import pytest
+import torch
+
+from ddpm.config import Config, ModelConfig
+from ddpm.configfiles import resolve
+from ddpm.sizes import parameters
+from ddpm.unet import UNet, group_count, sinusoids
+
+
+def count(network: torch.nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+def randomised(network: UNet) -> UNet:
+    """Zero-initialised last layers would hide what comes before them."""
+    torch.manual_seed(0)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return network.eval()
+
+
+SHAPES = [
+    (ModelConfig(channels=8, multipliers=(1,), blocks=1, attention=(), dropout=0.0), 3, 4),
+    (ModelConfig(channels=16, multipliers=(1, 2), blocks=2, attention=(4, 99), dropout=0.0), 1, 8),
+    (ModelConfig(channels=24, multipliers=(1, 2, 2), blocks=1, attention=(14, 28), dropout=0.1), 1, 28),
+    (ModelConfig(channels=40, multipliers=(1, 1, 3), blocks=3, attention=(8,), dropout=0.0), 3, 12),
+]
+
+
+def test_the_cifar10_preset_is_the_papers_network() -> None:
+    config, _ = resolve("cifar10")
+    channels, size, _ = config.data.shape
+    with torch.device("meta"):
+        network = UNet(config.model, channels, size)
+    assert count(network) == 35_746_307  # 35.7 M, Ho et al. 2020, section 4
+
+
+@pytest.mark.parametrize(("model", "channels", "size"), SHAPES)
+def test_any_size_comes_out_as_it_went_in(model: ModelConfig, channels: int, size: int) -> None:
+    network = randomised(UNet(model, channels, size))
+    assert count(network) == parameters(model, channels, size)
+    x = torch.randn(2, channels, size, size)
+    out = network(x, torch.tensor([0, 999]))
+    assert out.shape == x.shape
+    assert out.dtype == torch.float32
+    other = network(x, torch.tensor([500, 999]))
+    assert not torch.equal(out[0], other[0])  # it knows the time
+
+
+def test_a_new_network_predicts_nothing() -> None:
+    network = UNet(SHAPES[1][0], 1, 8)
+    assert network(torch.randn(2, 1, 8, 8), torch.tensor([3, 4])).abs().max() == 0
+
+
+@pytest.mark.parametrize(("channels", "groups"), [(8, 8), (24, 8), (48, 16), (32, 32), (96, 32), (200, 8)])
+def test_group_norm_takes_the_largest_count_that_divides(channels: int, groups: int) -> None:
+    assert group_count(channels) == groups
+
+
+def test_the_time_embedding_is_the_transformers() -> None:
+    embedding = sinusoids(torch.tensor([0, 7]), 8)
+    assert torch.equal(embedding[0], torch.tensor([0.0, 0, 0, 0, 1, 1, 1, 1]))
+    frequencies = 10_000 ** -(torch.arange(4) / 3)
+    assert torch.allclose(embedding[1, :4], torch.sin(7 * frequencies), atol=1e-6)
+
+
+def test_dropout_acts_while_training_alone() -> None:
+    network = randomised(UNet(SHAPES[2][0], 1, 28))
+    x, t = torch.randn(1, 1, 28, 28), torch.tensor([5])
+    assert torch.equal(network(x, t), network(x, t))
+    network.train()
+    assert not torch.equal(network(x, t), network(x, t))
+
+
+def test_bfloat16_stays_near() -> None:
+    network = randomised(UNet(SHAPES[1][0], 1, 8))
+    x, t = torch.randn(4, 1, 8, 8), torch.tensor([1, 5, 50, 900])
+    with torch.autocast("cpu", torch.bfloat16):
+        near = network(x, t)
+    assert near.dtype == torch.float32
+    assert torch.allclose(near, network(x, t), atol=0.1)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize(("model", "channels", "size"), SHAPES)
+def test_it_computes_what_diffusers_computes(model: ModelConfig, channels: int, size: int) -> None:
+    """Weights carried over by name, without any conversion, give the same output."""
+    from diffusers import UNet2DModel
+
+    attend = [size // 2**level in model.attention for level in range(len(model.multipliers))]
+    peer = UNet2DModel(
+        sample_size=size,
+        in_channels=channels,
+        out_channels=channels,
+        layers_per_block=model.blocks,
+        block_out_channels=[model.channels * m for m in model.multipliers],
+        down_block_types=["AttnDownBlock2D" if a else "DownBlock2D" for a in attend],
+        up_block_types=["AttnUpBlock2D" if a else "UpBlock2D" for a in reversed(attend)],
+        downsample_padding=0,
+        flip_sin_to_cos=False,
+        freq_shift=1,
+        norm_eps=1e-6,
+        norm_num_groups=group_count(model.channels),
+        attention_head_dim=None,
+    ).eval()
+    network = randomised(UNet(model, channels, size))
+    peer.load_state_dict(network.state_dict())
+    x, t = torch.randn(3, channels, size, size), torch.tensor([0, 500, 999])
+    with torch.no_grad():
+        assert torch.allclose(network(x, t), peer(x, t).sample, atol=1e-5)
+
+
+def test_every_preset_fits_its_data() -> None:
+    for name in ("digits", "mnist", "fashion-mnist", "cifar10"):
+        config: Config = resolve(name)[0]
+        channels, size, _ = config.data.shape
+        with torch.device("meta"):
+            assert count(UNet(config.model, channels, size)) == parameters(config.model, channels, size)
