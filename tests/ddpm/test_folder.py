@@ -211,7 +211,7 @@ def test_folder_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(os, "scandir", refusing)
     assert folder.read(tmp_path, 4, 3)[2] == ("folder shut could not be read",)
-    with pytest.raises(DataError, match="has no image in it .*; folder . could not be read"):
+    with pytest.raises(DataError, match=r"has no image in it .*; folder \. could not be read"):
         folder.read(tmp_path / "shut", 4, 3)
 
 
