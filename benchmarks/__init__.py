@@ -1,0 +1,1 @@
+"""Measurements. Each script runs by itself: `python -m benchmarks.bench_catalogue`."""

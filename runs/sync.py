@@ -1,0 +1,127 @@
+"""Brings the catalogue up to date with the run directories. The only writer, whoever calls it.
+
+A run that has ended and was read to its end costs one `stat` of its directory: whatever changes it later
+(resume, edit) renames a file there. Anything else is looked at closely, and its events are read on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import delete, select
+
+from runs import files, identity, status, tables
+from runs.database import Database
+from runs.errors import RunError
+from runs.home import Home
+from runs.schema import metadata, run
+from runs.tail import Entry, Tail
+
+#: Runs that are looked at closely at once.
+_GROUP = 200
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a sync did."""
+
+    changed: bool = False
+    skipped: list[tuple[str, str]] = field(default_factory=list)  #: (path, why) of what could not be read
+
+
+def reindex(home: Home) -> int:
+    """Build the catalogue anew from the run directories; how many runs there are."""
+    database = Database(home.catalogue)
+    try:
+        with database.writing() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(delete(table))
+        sync(database, home)
+        with database.reading() as connection:
+            return tables.count(connection)
+    finally:
+        database.close()
+
+
+def sync(database: Database, home: Home, *, probe: bool = True) -> Outcome:
+    """Read what is new. Without `probe` the status of runs that are known is left as it is."""
+    outcome = Outcome()
+    columns = (run.c.directory, run.c.settled, run.c.info_stamp, run.c.status)
+    with database.reading() as connection:
+        known = {row[0]: row[1:] for row in connection.execute(select(*columns))}
+    present: set[str] = set()
+    entries: list[Entry] = []
+    found: list[identity.Found] = []
+    for directory, path, mtime in _scan(home, outcome):
+        settled, stamp, before = known.get(directory, (None, None, None))
+        if settled == mtime:
+            present.add(directory)
+            continue
+        try:
+            entry = Entry(directory, path, mtime, before if before and not probe else status.probe(path))
+            changed = _changed(entry, stamp)
+        except (files.UnreadableError, RecursionError) as error:
+            outcome.skipped.append((str(path), str(error)))
+        except FileNotFoundError:
+            outcome.skipped.append((str(path), "it has no run.json"))
+        except OSError as error:
+            outcome.skipped.append((str(path), f"{error.filename}: {error.strerror}"))
+            present.add(directory)  # if it is known, it may be readable again next time
+        else:
+            present.add(directory)
+            entries.append(entry)
+            found += changed
+    if found or known.keys() - present:
+        _register(database, home, found, present)
+        outcome.changed = True
+    tail = Tail(database)
+    for start in range(0, len(entries), _GROUP):
+        tail.read(entries[start : start + _GROUP])
+    outcome.changed |= tail.changed
+    outcome.skipped += tail.skipped
+    return outcome
+
+
+def _scan(home: Home, outcome: Outcome) -> Iterator[tuple[str, Path, int]]:
+    """(name, path, modification time in ns) of all directories that may be runs."""
+    try:
+        with os.scandir(home.runs) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or not entry.is_dir():
+                    continue
+                try:
+                    entry.name.encode()  # a name that is not UTF-8 could not be stored
+                    yield entry.name, Path(entry.path), entry.stat().st_mtime_ns
+                except UnicodeEncodeError:
+                    outcome.skipped.append((ascii(entry.path), "its name is not UTF-8"))
+                except OSError as error:
+                    outcome.skipped.append((entry.path, str(error.strerror)))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise RunError(f"{home.runs} cannot be read: {error.strerror}") from None
+
+
+def _changed(entry: Entry, stamp: str | None) -> list[identity.Found]:
+    """What run.json says, if it is not what the catalogue has read before."""
+    now = files.stamp(entry.path / "run.json")
+    if now is not None and now == stamp:
+        return []
+    info = identity.read(entry.path)
+    own = (info["id"], info["uuid"], info["name"])
+    return [identity.Found(entry.directory, entry.path, now or "", entry.status, info, *own)]
+
+
+def _register(database: Database, home: Home, found: list[identity.Found], present: set[str]) -> None:
+    """Runs that came, went or were edited, all at once: numbers and names are given out alone."""
+    with home.locked(), database.writing() as connection:
+        gone = identity.settle(home, tables.known(connection), found, present)
+        for item in found:
+            if item.renamed:
+                item.write_back()
+        tables.remove(connection, [item.id for item in gone])
+        tables.register(connection, found)
+        tables.connect_parents(connection)
