@@ -24,9 +24,9 @@ EMPTY = -1
 class BrailleCanvas:
     """`columns` × `rows` cells; dots are addressed by (x, y) from the top left, y downwards.
 
-    Every cell belongs to the layer last drawn in it. It hides the dots of layers below `front`, so that a line
-    stays clean before its background; among layers from `front` on the dots of all stay, so no line is lost.
-    What lies outside is clipped.
+    Every cell belongs to the layer last drawn in it. It hides the dots of layers below `front`, so that a
+    line stays clean before its background; among layers from `front` on the dots of all stay, so that no
+    line is lost. What lies outside is clipped.
     """
 
     def __init__(self, columns: int, rows: int, front: int = 0) -> None:

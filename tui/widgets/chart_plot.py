@@ -75,7 +75,7 @@ class Plot:
 
 
 def layers_of(series: Sequence[ChartSeries], smoothing: float) -> list[Layer]:
-    """What to draw, back to front: dim lines, raw behind smoothed values, then the lines, the first on top."""
+    """What to draw, back to front: dim lines, raw values behind smoothed, then the lines, first on top."""
     behind, lines = [], []
     single = sum(not s.dim for s in series) == 1
     for one in series:
