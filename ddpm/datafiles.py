@@ -39,12 +39,12 @@ CIFAR10_PLACES = (
 CIFAR10_ARCHIVES = ("cifar-10-binary.tar.gz", "cifar-10-python.tar.gz")
 
 
-def find_idx(root: Path, dataset: str, split: str) -> tuple[Path, Path] | None:
-    """(images, labels) of "mnist" or "fashion-mnist", from one folder; a plain file goes before its .gz."""
+def find_idx(root: Path, dataset: str, split: str) -> list[Path] | None:
+    """[images, labels] of "mnist" or "fashion-mnist", from one folder; a plain file goes before its .gz."""
     for place in IDX_PLACES[dataset]:
         found = [_first(root / place, (name, name.replace("-idx", ".idx"))) for name in IDX_NAMES[split]]
         if found[0] and found[1]:
-            return found[0], found[1]
+            return [found[0], found[1]]
     return None
 
 
@@ -61,12 +61,14 @@ def find_cifar10(root: Path, split: str) -> list[Path] | None:
 
 def present(root: Path) -> dict[str, bool]:
     """Which data sets have the files of their training part below `root`; "digits" is always there."""
-    return {
-        "mnist": find_idx(root, "mnist", "train") is not None,
-        "fashion-mnist": find_idx(root, "fashion-mnist", "train") is not None,
-        "cifar10": find_cifar10(root, "train") is not None,
-        "digits": True,
+    return {name: find(root, name, "train") is not None for name in (*IDX_PLACES, "cifar10")} | {
+        "digits": True
     }
+
+
+def find(root: Path, dataset: str, split: str) -> list[Path] | None:
+    """The files of a split, None where they are missing; whether they are whole shows when they are read."""
+    return find_cifar10(root, split) if dataset == "cifar10" else find_idx(root, dataset, split)
 
 
 def expected(dataset: str, root: Path, split: str) -> str:

@@ -31,7 +31,7 @@ def fetch(dataset: str, root: Path, split: str) -> None:
     try:
         root.mkdir(parents=True, exist_ok=True)
         with _alone(root) as workplace:
-            if not datafiles.present(root)[dataset]:  # else another one fetched it while we waited
+            if not datafiles.find(root, dataset, split):  # else another one fetched it while we waited
                 _download(dataset, workplace)
                 _publish(workplace, root)
     except (
@@ -49,7 +49,7 @@ def fetch(dataset: str, root: Path, split: str) -> None:
 
 
 def _download(dataset: str, folder: Path) -> None:
-    from torchvision import datasets  # type: ignore[import-untyped, unused-ignore]
+    from torchvision import datasets  # takes a second: only for those who need it
 
     makers = {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST, "cifar10": datasets.CIFAR10}
     before = socket.getdefaulttimeout()

@@ -40,15 +40,15 @@ def read(path: Path, dimensions: int) -> np.ndarray:
         raise DataError(f"{shown(path)} cannot be read: {error.strerror or error}") from error
 
 
-def read_pair(images: Path, labels: Path, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """(images uint8 (N, height, width), labels uint8 (N,)) that belong together.
+def read_pair(images: Path, labels: Path, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """(images uint8 (N, *shape), labels uint8 (N,)) that belong together.
 
     Raises DataError as `read` does, and where the two do not fit.
     """
     pixels, classes = read(images, 3), read(labels, 1)
-    if pixels.shape[1:] != (height, width):
+    if pixels.shape[1:] != shape:
         stored = f"{pixels.shape[1]}×{pixels.shape[2]}"
-        raise DataError(f"{shown(images)} holds images of {stored}, not {height}×{width}")
+        raise DataError(f"{shown(images)} holds images of {stored}, not {shape[0]}×{shape[1]}")
     if len(pixels) != len(classes):
         counts = f"{len(classes):,} labels for the {len(pixels):,} images"
         raise DataError(f"{shown(labels)} holds {counts} of {shown(Path(images.name))}")

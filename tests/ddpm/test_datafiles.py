@@ -42,13 +42,13 @@ def test_own_folder_goes_before_the_root_and_plain_before_packed(tmp_path: Path)
     write_mnist(tmp_path)
     write_mnist(tmp_path / "FashionMNIST/raw", ".gz")
     own = tmp_path / "FashionMNIST/raw"
-    assert datafiles.find_idx(tmp_path, "fashion-mnist", "train") == (
+    assert datafiles.find_idx(tmp_path, "fashion-mnist", "train") == [
         own / "train-images-idx3-ubyte.gz",
         own / "train-labels-idx1-ubyte.gz",
-    )
+    ]
     write_mnist(own)
     found = datafiles.find_idx(tmp_path, "fashion-mnist", "test")
-    assert found == (own / "t10k-images-idx3-ubyte", own / "t10k-labels-idx1-ubyte")
+    assert found == [own / "t10k-images-idx3-ubyte", own / "t10k-labels-idx1-ubyte"]
 
 
 def test_names_with_a_dot_are_known_too(tmp_path: Path) -> None:

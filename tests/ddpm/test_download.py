@@ -138,6 +138,15 @@ def test_missing_idx_sets_are_downloaded_once(
     assert mnist.served == served
 
 
+def test_missing_test_split_is_downloaded_and_files_there_are_kept(mnist: Server, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    write_mnist(root / "mnist", train=3)
+    for path in (root / "mnist").glob("t10k-*"):
+        path.unlink()
+    assert len(load(root, "mnist", "test").images) == 5
+    assert (root / "mnist/train-images-idx3-ubyte").stat().st_size == 16 + 3 * 784
+
+
 def test_missing_cifar10_is_downloaded(cifar10: Server, tmp_path: Path) -> None:
     assert np.array_equal(
         load(tmp_path, "cifar10").images.numpy(), cifar_like(3)[0][:5].reshape(-1, 3, 32, 32)

@@ -96,18 +96,18 @@ def test_pairs_must_fit(tmp_path: Path) -> None:
     images, labels = mnist_like(4)
     pixels = write(tmp_path / "images", idx_bytes(images))
     classes = write(tmp_path / "labels", idx_bytes(labels))
-    read = idx.read_pair(pixels, classes, 28, 28)
+    read = idx.read_pair(pixels, classes, (28, 28))
     assert np.array_equal(read[0], images)
     assert np.array_equal(read[1], labels)
     with pytest.raises(DataError, match="holds images of 28×28, not 32×32"):
-        idx.read_pair(pixels, classes, 32, 32)
+        idx.read_pair(pixels, classes, (32, 32))
     write(classes, idx_bytes(labels[:3]))
     with pytest.raises(DataError, match="holds 3 labels for the 4 images of images"):
-        idx.read_pair(pixels, classes, 28, 28)
+        idx.read_pair(pixels, classes, (28, 28))
     write(classes, idx_bytes(labels[:0]))
     write(pixels, idx_bytes(images[:0]))
     with pytest.raises(DataError, match="holds no images"):
-        idx.read_pair(pixels, classes, 28, 28)
+        idx.read_pair(pixels, classes, (28, 28))
 
 
 def test_damage_inside_a_gzip_stream_is_named(tmp_path: Path) -> None:
