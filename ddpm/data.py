@@ -108,9 +108,8 @@ def _with_size(images: torch.Tensor, size: int, grey_on_black: bool) -> torch.Te
     resized = torch.empty((*images.shape[:2], size, size), dtype=torch.uint8)
     # The resize of a column as a matrix, read off the unit vectors: two products are many times faster
     # than interpolating image by image.
-    weights = F.interpolate(torch.eye(native)[None, None], (size, native), mode="bicubic", antialias=True)[
-        0, 0
-    ]
+    unit = torch.eye(native)[None, None]
+    weights = F.interpolate(unit, (size, native), mode="bicubic", antialias=True)[0, 0]
     for part, out in _parts(images, resized):
         out.copy_((weights @ part.float() @ weights.T + 0.5).clamp_(0, 255))
     return resized
