@@ -86,4 +86,4 @@ def _alone(root: Path) -> Iterator[Path]:
 def _reason(error: Exception) -> str:
     """The last line that says something: torchvision lists its attempts line by line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+    return lines[-1].removeprefix("<urlopen error ").removesuffix(">") if lines else type(error).__name__

@@ -166,7 +166,7 @@ def test_unreachable_server_is_one_line_that_says_what_to_do(
     message = str(caught.value)
     assert "\n" not in message
     assert f"data set mnist is not in {root} and cannot be downloaded" in message
-    assert "Connection refused" in message
+    assert "([Errno 111] Connection refused)" in message
     assert message.endswith(
         f"put train-images-idx3-ubyte and train-labels-idx1-ubyte (or their .gz) into {root}/MNIST/raw"
     )
