@@ -308,10 +308,9 @@ class LogLines(ScrollView, can_focus=True):
     def mark(self, needle: str, place: int | None = None) -> None:
         """Mark this text wherever it is in view; with `place` go to that line, which is the one found."""
         self._needle, self._found = needle, place
-        if place is not None:
-            if all(place != shown for shown, _ in self._rows()):
-                self.follow = False
-                self.scroll_to(y=max(0, place - self._first - self._view.height // 2), animate=False)
+        if place is not None and all(place != shown for shown, _ in self._rows()):
+            self.follow = False
+            self.scroll_to(y=max(0, place - self._first - self._view.height // 2), animate=False)
         self._want()
         self.refresh()
 

@@ -1,0 +1,129 @@
+"""One field of the configuration form: its name, its editor, what it was, and what is wrong."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+from textual.widgets import Input
+
+from ddpm.configfiles import FieldSpec
+from runs.text import printable, shorten, width
+from tui.widgets.choice import Choice
+from tui.widgets.log_lines import wrapped
+
+LABEL_WIDTH = 20
+
+
+class ConfigField(Widget):
+    """A row: • name, editor, "preset: 128"; below it, when there is one, the problem."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "configfield--name",
+        "configfield--changed",
+        "configfield--note",
+        "configfield--problem",
+    }
+    DEFAULT_CSS = """
+    ConfigField {
+        height: 1;
+        layout: horizontal;
+        & > .configfield--name { color: $foreground 80%; }
+        & > .configfield--changed { color: $accent; text-style: bold; }
+        & > .configfield--note { color: $foreground 50%; }
+        & > .configfield--problem { color: $error; }
+        & > Input { width: 18; }
+        & > Input.-text { width: 1fr; }
+        & > .editor { margin-left: 20; }
+    }
+    ConfigField:focus-within { background: $foreground 6%; }
+    """
+
+    changed: reactive[bool] = reactive(False)
+    problem: reactive[str] = reactive("")
+
+    class Edited(Message):
+        """The text of a field is another."""
+
+        def __init__(self, key: str, text: str) -> None:
+            super().__init__()
+            self.key = key
+            self.text = text
+
+    def __init__(self, spec: FieldSpec, text: str) -> None:
+        super().__init__()
+        self.spec = spec
+        self._note = ""
+        self.editor = self._make_editor(spec, text)
+
+    def _make_editor(self, spec: FieldSpec, text: str) -> Input | Choice:
+        if spec.kind == "bool":
+            return Choice([("true", "on"), ("false", "off")], text, classes="editor")
+        if spec.kind == "choice":
+            options = [("", "unset")] if spec.optional else []
+            return Choice([*options, *((c, c) for c in spec.choices)], text, classes="editor")
+        kind = "editor -text" if spec.kind == "text" else "editor"
+        placeholder = "unset" if spec.optional else ""
+        return Input(text, placeholder=placeholder, compact=True, select_on_focus=False, classes=kind)
+
+    def compose(self) -> ComposeResult:
+        yield self.editor
+
+    @property
+    def text(self) -> str:
+        """What stands in the editor."""
+        return self.editor.value
+
+    def show(self, text: str, changed: bool, note: str, problem: str) -> None:
+        """Its text, whether that differs from the preset, what the preset says, and what is wrong."""
+        if self.editor.value != text:
+            self.editor.value = text
+        if note != self._note:
+            self._note = note
+            self.refresh()
+        self.changed, self.problem = changed, problem
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        message.stop()
+        self.post_message(self.Edited(self.spec.key, message.value))
+
+    def on_choice_changed(self, message: Choice.Changed) -> None:
+        message.stop()
+        self.post_message(self.Edited(self.spec.key, message.value))
+
+    # -- drawing ------------------------------------------------------------------------------------
+
+    def watch_problem(self) -> None:
+        self._fit()
+
+    def on_resize(self) -> None:
+        self._fit()
+
+    def _fit(self) -> None:
+        self.styles.height = 1 + len(self._problem_rows())
+        self.refresh()
+
+    def _problem_rows(self) -> list[str]:
+        if not self.problem:
+            return []
+        return wrapped("✕ " + printable(self.problem), max(self.size.width - LABEL_WIDTH, 20))
+
+    def render(self) -> Text:
+        """What stands around the editor, which lies above it."""
+        name = self.spec.key.partition(".")[2]
+        label = ("• " if self.changed else "  ") + name
+        style = self.get_component_rich_style(f"configfield--{'changed' if self.changed else 'name'}")
+        text = Text(no_wrap=True)
+        text.append(shorten(label, LABEL_WIDTH - 1).ljust(LABEL_WIDTH), style)
+        before = self.editor.size.width + 2
+        if self.changed and width(self._note) <= self.size.width - LABEL_WIDTH - before:
+            text.append(" " * before)
+            text.append(self._note, self.get_component_rich_style("configfield--note"))
+        for row in self._problem_rows():
+            text.append("\n" + " " * LABEL_WIDTH)
+            text.append(row, self.get_component_rich_style("configfield--problem"))
+        return text
