@@ -50,13 +50,14 @@ def square(image: Image.Image, size: int, channels: int) -> np.ndarray:
     The first frame, turned as its EXIF data says. What is transparent is put on white; 16-bit grey is scaled
     to 8.
     """
-    image = ImageOps.exif_transpose(image)
+    ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I") or image.mode == "F":
         image = _eight_bit(image)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image = image.convert("RGB" if channels == 3 else "L")
+    mode = "RGB" if channels == 3 else "L"
+    image = image if image.mode == mode else image.convert(mode)
     side = min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
     image = image.resize((size, size), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side))
