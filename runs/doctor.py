@@ -149,12 +149,15 @@ def _catalogue(home: Home) -> Row:
     try:
         with Catalogue(home) as catalogue:
             catalogue.sync()
-            number = catalogue.count(RunQuery())
+            number, skipped = catalogue.count(RunQuery()), catalogue.skipped
     except (RunError, SQLAlchemyError, OSError) as error:
         line = (str(error).splitlines() or [type(error).__name__])[0]
         return Row("catalogue", line, False, "it can be rebuilt, nothing is lost: ddpm-tui reindex")
-    size = home.catalogue.stat().st_size
-    return Row("catalogue", f"{number} {'run' if number == 1 else 'runs'}, {bytes_text(size)}", True)
+    value = f"{number} {'run' if number == 1 else 'runs'}, {bytes_text(home.catalogue.stat().st_size)}"
+    if not skipped:
+        return Row("catalogue", value, True)
+    first = ": ".join(skipped[0])
+    return Row("catalogue", f"{value}; {len(skipped)} could not be read", False, f"the first: {first}")
 
 
 def file_system(path: Path) -> str | None:

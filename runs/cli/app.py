@@ -1,6 +1,7 @@
 """Open the app. Leave it with q; the runs go on.
 
-Should the terminal print odd characters when the mouse moves after a connection was lost, type: reset
+Should the terminal print odd characters when the mouse moves after a
+connection was lost, type: reset
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""What this machine, this home and this terminal offer, what is in the way, and what to do about it.
+"""What this machine, this home and this terminal offer, what is in the way,
+and what to do about it.
 
-Should the terminal print odd characters when the mouse moves after a connection was lost, type: reset
+Should the terminal print odd characters when the mouse moves after a
+connection was lost, type: reset
 """
 
 from __future__ import annotations

@@ -25,14 +25,18 @@ def arguments(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     from runs import logs
     from runs.cli.opening import directory, open_catalogue, open_home
+    from runs.cli.output import say
     from runs.status import probe
     from runs.text import printable
 
     with open_catalogue(open_home(args)) as catalogue:
         found = directory(catalogue.find(args.run))
     if not args.follow:
-        for line in logs.tail(found.log_path, args.lines):
+        lines = logs.tail(found.log_path, args.lines)
+        for line in lines:
             print(printable(line))
+        if not lines and args.lines:
+            say("the log is empty")
         return 0
     try:
         for line in logs.follow(found.log_path, lambda: probe(found.path) != "running", args.lines):

@@ -1,6 +1,7 @@
 """List the runs, newest first.
 
-Every WORD must occur in the run's name, preset, kind, status, tags, notes or as #number.
+Every WORD must occur in the run's name, preset, kind, status, tags or notes,
+or be its #number.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ DESCENDING = ("id", "step", "images_seen", "images_per_second", "created_at", "e
 STATUSES = ("running", "finished", "stopped", "failed", "lost")
 KINDS = ("train", "sample")
 TABLE_LIMIT = 50
-ALL = 1_000_000_000
+ALL = -1
 
 
 def arguments(parser: Parser) -> None:

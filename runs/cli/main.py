@@ -160,7 +160,7 @@ def _help() -> str:
     lines = [
         "usage: ddpm-tui [--home DIR] [VERB …]",
         "",
-        "The cockpit for diffusion experiments: train, watch, compare and sample DDPMs in a terminal.",
+        "Train, watch, compare and sample diffusion models in a terminal.",
         "Without a verb it opens the app. Runs go on when the terminal closes.",
     ]
     for heading, verbs in GROUPS:

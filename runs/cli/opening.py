@@ -26,8 +26,11 @@ def open_home(args: argparse.Namespace) -> Home:
 def open_catalogue(home: Home) -> Iterator[Catalogue]:
     """The catalogue of `home`, brought up to date."""
     from runs.catalogue import Catalogue
+    from runs.cli.output import warn
 
     with Catalogue(home) as catalogue:
+        if catalogue.notice:
+            warn(catalogue.notice)
         catalogue.sync()
         yield catalogue
 

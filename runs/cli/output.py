@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TextIO
 
 from runs.text import printable, shorten, width
@@ -104,6 +104,7 @@ def table(
     columns: Sequence[Column], rows: Sequence[Sequence[Cell]], limit: int | None = None, colours: bool = False
 ) -> list[str]:
     """The lines of a table, headings first, at most `limit` cells wide."""
+    columns = [replace(column, title=printable(column.title)) for column in columns]
     cells = [[_split(cell) for cell in row] for row in rows]
     shown = list(range(len(columns)))
     while True:

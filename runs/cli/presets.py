@@ -1,4 +1,6 @@
-"""The presets that come along: what each reaches, on what, in how long; or one of them as TOML."""
+"""The presets that come along: what each reaches, on what, in how long; or one
+of them as TOML.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from runs.cli.parser import Parser
 
 EXAMPLES = """
 ddpm-tui presets
-ddpm-tui presets mnist > mine.toml       a file to start from: ddpm-tui train mine.toml
+ddpm-tui presets mnist > mine.toml       a file for `train` to start from
 """
 
 

@@ -1,4 +1,6 @@
-"""Rebuild the catalogue from the run directories. It is an index only: nothing is lost by it."""
+"""Rebuild the catalogue from the run directories. It is only an index: nothing
+is lost by it.
+"""
 
 from __future__ import annotations
 

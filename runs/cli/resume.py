@@ -1,7 +1,8 @@
 """Go on with a run from its last checkpoint, and follow it.
 
-A stopped, failed or lost run goes on to where it was meant to end, in the same bytes as if it had never
-stopped. A finished one goes on when it is given more steps.
+A stopped, failed or lost run goes on to where it was meant to end, in the
+same bytes as if it had never stopped. A finished one goes on when it is given
+more steps.
 """
 
 from __future__ import annotations

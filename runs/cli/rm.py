@@ -1,4 +1,6 @@
-"""Move runs to the trash, or empty the trash for good. A run that is running is refused: stop it first."""
+"""Move runs to the trash, or empty the trash for good. A run that is running
+is refused: stop it first.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Draw images with a run's checkpoint, and follow it.
 
-What is not given comes from [sampling] of the run's configuration. Image i of a seed is always the same
-image, whatever the batch size.
+What is not given comes from [sampling] of the run's configuration. Image i of
+a seed is always the same image, whatever the batch size.
 """
 
 from __future__ import annotations

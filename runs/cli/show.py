@@ -1,4 +1,6 @@
-"""All that is known of a run: where it stands, its configuration, checkpoints, samples and provenance."""
+"""All that is known of a run: where it stands, its configuration,
+checkpoints, samples and provenance.
+"""
 
 from __future__ import annotations
 
@@ -74,8 +76,8 @@ def _facts(detail: RunDetail) -> list[str]:
         "speed": rate(row.images_per_second),
         "fid": number(row.fid),
         "device": device,
-        "parameters": count(detail.parameters),
-        "data set size": count(detail.dataset_size),
+        "parameters": _exact(detail.parameters),
+        "data set size": _exact(detail.dataset_size),
         "created": f"{row.created_at} ({age(row.created_at)} ago)",
         "started": detail.started_at,
         "ended": row.ended_at,
@@ -84,6 +86,10 @@ def _facts(detail: RunDetail) -> list[str]:
         "command": _command(detail.command),
     }
     return [f"{name:<14}{value}" for name, value in facts.items() if value and value != UNKNOWN]
+
+
+def _exact(number: int | None) -> str:
+    return "" if number is None else f"{number:,}"
 
 
 def _command(command: tuple[str, ...]) -> str:

@@ -1,4 +1,5 @@
-"""Ask runs to finish their step, write a checkpoint and end; a run that does not is ended after a while.
+"""Ask runs to finish their step, write a checkpoint and end. A run that does
+not is ended by force after a while.
 
 A stopped run can be gone on with: ddpm-tui resume RUN.
 """

@@ -1,7 +1,8 @@
 """Train a model from a preset or a TOML file, and follow it.
 
-The training is a process of its own: it goes on when the terminal closes. The first Ctrl-C asks it to
-write a checkpoint and stop, a second only stops watching. See `ddpm-tui presets` for what to start from.
+The training is a process of its own: it goes on when the terminal closes.
+The first Ctrl-C asks it to write a checkpoint and stop, a second only stops
+watching. See `ddpm-tui presets` for what to start from.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 
 EXAMPLES = """
 ddpm-tui train digits
-ddpm-tui train mnist --set training.steps=20000 --set model.channels=64 --name wide
+ddpm-tui train mnist --name wide --set training.steps=20000 \\
+                     --set model.channels=64
 ddpm-tui train mine.toml --tag baseline --detach
 ddpm-tui train mnist --from wide@10000       begin with another run's weights
-ddpm-tui train mnist --dry-run > mine.toml   only print the whole configuration
+ddpm-tui train mnist --dry-run > mine.toml   only print the configuration
 """
 
 

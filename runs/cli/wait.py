@@ -1,4 +1,5 @@
-"""Wait until a run has ended, watching it. Exit status 0 if it finished, 1 if it did not.
+"""Wait until a run has ended, watching it. Exit status 0 if it finished, 1 if it
+did not.
 
 Ctrl-C stops the waiting and not the run.
 """
