@@ -105,10 +105,8 @@ def _busy(home: Home, device: str) -> list[str]:
         return [f"{device} is busy: {', '.join(there)} {verb} on it; each will be slower"]
     memory = _memory(device)
     if memory is not None and memory[0] > _IDLE_SHARE * memory[1]:
-        used, total = memory
-        return [
-            f"{device} is busy: {bytes_text(used)} of its {bytes_text(total)} memory are in use by other programs"
-        ]
+        used, total = map(bytes_text, memory)
+        return [f"{device} is busy: {used} of its {total} memory are in use by other programs"]
     return []
 
 

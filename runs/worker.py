@@ -48,13 +48,12 @@ class Engine(Protocol):
 class StopRequests:
     """Passes requests to stop on to the engine: the file `stop`, SIGTERM, SIGINT.
 
-    A second signal ends the process at once. The step loop itself looks at nothing.
+    A signal after an earlier request ends the process at once. The step loop itself looks at nothing.
     """
 
     def __init__(self, run: Path) -> None:
         self._file = run / "stop"
         self._engine: Engine | None = None
-        self._signals = 0
         self.asked = False
 
     def listen(self) -> None:
@@ -74,8 +73,7 @@ class StopRequests:
             self._engine.stop()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._signals += 1
-        if self._signals > 1:
+        if self.asked:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         # From now on whoever looks, the supervisor too, sees that a stop was asked for.

@@ -1,0 +1,197 @@
+"""Launching: who holds the lock, who wins, what survives; with workers of a few lines."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ddpm.config import SamplingConfig
+from ddpm.configfiles import ConfigError
+from runs import checks, directory, home, interpreter, launch
+from runs.errors import RunError
+from runs.home import Home
+from runs.status import probe
+from tests.runs.processes import (
+    SLEEPER,
+    add_checkpoint,
+    kill_all,
+    make,
+    script,
+    tiny,
+    wait_at_work,
+    wait_end,
+)
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Iterator[Home]:
+    found = home.find(str(tmp_path / "home"))
+    yield found
+    kill_all(found)
+
+
+def test_a_launched_run_is_running_at_once_and_cannot_be_launched_again(at: Home) -> None:
+    run = make(at)
+    launch.launch(run, script(SLEEPER))
+    assert probe(run.path) == "running"
+    begin = time.monotonic()
+    with pytest.raises(RunError, match=r"some run \(#1\) is running already"):
+        launch.launch(run, script(SLEEPER))
+    assert time.monotonic() - begin < 1  # told at once, not after the patience for probes
+
+
+def test_of_many_launches_at_once_one_wins(at: Home) -> None:
+    run = make(at)
+    lost: list[RunError] = []
+
+    def attempt() -> None:
+        try:
+            launch.launch(run, script(SLEEPER))
+        except RunError as error:
+            lost.append(error)
+
+    threads = [threading.Thread(target=attempt) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(lost) == 5
+    wait_at_work(run)
+    assert run.events_path.read_text().count("started") == 1
+
+
+def test_a_momentary_probe_does_not_keep_a_run_from_starting(at: Home) -> None:
+    run = make(at)
+    with (run.path / "run.lock").open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        threading.Timer(0.2, lambda: fcntl.flock(file, fcntl.LOCK_UN)).start()
+        launch.launch(run, script("pass"))
+    assert wait_end(run) == "finished"
+
+
+def test_it_works_elsewhere_without_the_terminal_and_its_log_grows(at: Home) -> None:
+    run = make(at)
+    run.log_path.write_text("before\n")
+    code = "import os, sys; print(os.getcwd(), os.isatty(0), sys.stdin.read(), os.getsid(0) == os.getppid())"
+    launch.launch(run, script(code))
+    wait_end(run)
+    assert run.log_path.read_text() == f"before\n{run.path} False  True\n"
+
+
+def test_no_zombie_remains_of_a_run_that_ended(at: Home) -> None:
+    run = make(at)
+    launch.launch(run, script("pass"))
+    wait_end(run)
+    time.sleep(0.2)
+    children = subprocess.run(
+        ["ps", "-o", "stat=", "--ppid", str(os.getpid())], capture_output=True, text=True
+    )
+    assert "Z" not in children.stdout
+
+
+def test_the_worker_finds_this_code_from_anywhere(tmp_path: Path) -> None:
+    """Also where the working directory has modules of the same and of the standard library's names."""
+    for name in ("runs.py", "json.py", "random.py"):
+        (tmp_path / name).write_text("raise RuntimeError('shadowed')")
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(["relative", str(tmp_path / "other")])}
+    environment = interpreter.environment(variables)
+    assert environment["PYTHONPATH"].split(os.pathsep)[-2:] == [
+        str(Path("relative").absolute()),
+        str(tmp_path / "other"),
+    ]
+    argv = interpreter.command("runs.worker", str(tmp_path / "no run"))
+    done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "no run/config.toml cannot be read: No such file" in done.stderr
+
+
+def test_names_are_made_from_preset_data_set_and_parent(at: Home) -> None:
+    parent = make(at, None, stem="mnist")
+    assert parent.name == "mnist-1"
+    add_checkpoint(parent, 10)
+    run = launch.new_sampling(at, parent, None, SamplingConfig(count=2, steps=2))
+    assert run.name == "mnist-1-sample-1"
+    assert probe(run.path) == "running"
+    info = run.info
+    assert info["parent"] == {"uuid": parent.uuid, "id": 1, "name": "mnist-1", "step": 10}
+    assert info["checkpoint"] == str(parent.path / "checkpoints" / "00000010")
+    assert run.config().sampling.count == 2
+    assert run.config().model == parent.config().model
+
+
+def test_a_sampling_run_needs_a_training_with_a_whole_checkpoint(at: Home) -> None:
+    parent = make(at, "mnist")
+    with pytest.raises(
+        RunError, match=r"mnist \(#1\) has no whole checkpoint; one is written every 10 steps"
+    ):
+        launch.new_sampling(at, parent, None, SamplingConfig())
+    add_checkpoint(parent, 10)
+    torn = add_checkpoint(parent, 20)
+    (torn / "ema.safetensors").unlink()
+    with pytest.raises(RunError, match="no whole checkpoint of step 20; there are: 10"):
+        launch.new_sampling(at, parent, 20, SamplingConfig())
+    with pytest.raises(ConfigError, match=r"sampling\.steps: 2000 is above"):
+        launch.new_sampling(at, parent, 10, SamplingConfig(steps=2000))
+    other = make(at, "samples", kind="sample")
+    with pytest.raises(RunError, match="samples is a sample run"):
+        launch.new_sampling(at, other, 10, SamplingConfig())
+    assert len(directory.all(at)) == 2
+
+
+def test_out_is_checked_before_anything_is_drawn(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder.png").mkdir()
+    assert checks.check_out(tmp_path / "new" / "grid.png") == tmp_path / "new" / "grid.png"
+    assert checks.check_out(tmp_path / "images") == tmp_path / "images"
+    for bad, reason in (("folder.png", "is a folder"), ("file", "is a file"), ("file/grid.png", "is a file")):
+        with pytest.raises(RunError, match=reason):
+            checks.check_out(tmp_path / bad)
+
+
+def test_a_start_from_another_network_is_refused_with_what_differs(at: Home) -> None:
+    parent = make(at, "small")
+    add_checkpoint(parent, 10)
+    with pytest.raises(
+        RunError, match=r"small@10 is of another network: model.channels is 8 there and 16 here"
+    ):
+        launch.new_training(at, tiny("model.channels=16"), start=(parent, 10))
+    with pytest.raises(RunError, match="attention by resolution is no,no there and yes,no here"):
+        launch.new_training(at, tiny("model.attention=8"), start=(parent, 10))
+    checks.check_same_network(parent, 10, tiny("training.learning_rate=1e-3", "model.attention=64"))
+    assert len(directory.all(at)) == 1
+
+
+@pytest.mark.parametrize("device", ["", "cuda:", "gpu 0", "cuda:x", "cpu\n"])
+def test_device_names(device: str) -> None:
+    if device.strip() == "cpu":
+        assert checks.check_device(device) == "cpu"
+        return
+    with pytest.raises(RunError, match="write auto, cpu, cuda"):
+        checks.check_device(device)
+
+
+def test_relative_data_folders_are_recorded_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert checks.absolute_root(tiny("data.root=pictures")).data.root == str(tmp_path / "pictures")
+    assert checks.absolute_root(tiny()) == tiny()
+
+
+def test_the_launcher_may_be_killed_right_after(at: Home) -> None:
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from runs.directory import RunDirectory; from runs.launch import launch\n"
+        "from tests.runs.processes import SLEEPER, script\n"
+        "launch(RunDirectory(Path(sys.argv[1])), script(SLEEPER)); os.kill(os.getpid(), 9)"
+    )
+    run = make(at)
+    assert subprocess.run([sys.executable, "-c", code, str(run.path)]).returncode == -9
+    wait_at_work(run)
+    assert probe(run.path) == "running"

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from runs import home, preflight
+from runs.directory import take_lock
+from runs.home import Home
+from tests.runs.processes import make, tiny
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Home:
+    return home.find(str(tmp_path / "home"))
+
+
+def test_nothing_to_warn_of(at: Home) -> None:
+    make(at, "ended")
+    assert preflight.warnings(at, tiny(), "cpu") == []
+
+
+def test_a_device_on_which_others_run_is_busy(at: Home) -> None:
+    locks = [take_lock(make(at, name).path) for name in ("a", "b")]
+    assert preflight.warnings(at, tiny(), "cpu") == [
+        "cpu is busy: a (#1), b (#2) run on it; each will be slower"
+    ]
+    assert preflight.warnings(at, tiny(), "cuda:7") == []
+    for lock in locks:
+        os.close(lock)
+    assert preflight.warnings(at, tiny(), "cpu") == []
+
+
+def test_names_of_devices_mean_the_same_device() -> None:
+    assert preflight.resolve("cuda") == "cuda:0"
+    assert preflight.resolve(" CUDA:1 ") == "cuda:1"
+    assert preflight.resolve("cpu") == "cpu"
+    assert preflight.resolve("mps") == "mps"
+    assert preflight.resolve("auto") in ("cpu", "mps", "cuda:0")
+
+
+def test_bytes_of_checkpoints() -> None:
+    """A real checkpoint of this network has 724,184 bytes, of which some are its state."""
+    one = preflight.checkpoint_bytes(tiny("training.steps=20")) // 3
+    assert 0.9 < one / 724_184 < 1
+    with_milestones = tiny("training.steps=100", "training.milestone_every=20", "training.keep_checkpoints=1")
+    assert preflight.checkpoint_bytes(with_milestones) == one * (1 + 1 + 5)
+
+
+def test_a_disk_that_is_too_small_is_told(at: Home) -> None:
+    free = shutil.disk_usage(at.path).free
+    config = tiny(
+        "model.channels=1024",
+        "model.multipliers=16,16",
+        "training.milestone_every=1",
+        "training.steps=1000000",
+    )
+    assert preflight.checkpoint_bytes(config) > free
+    [line] = preflight.warnings(at, config, "cpu")
+    assert line.startswith("the disk will not hold the checkpoints: they take ")
+    assert line.endswith(" are free")
+
+
+@pytest.mark.slow
+def test_devices_are_asked_of_a_process_with_torch() -> None:
+    found = preflight.devices()
+    assert found[-1]["name"] == "cpu"
+    assert found[-1]["memory_total"] > 0
+    assert preflight.devices() is found
