@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.style import Style
-from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -20,15 +19,10 @@ _GAP = 2
 class Choice(Widget, can_focus=True):
     """● linear  ○ cosine: ← → (or space, or a click) choose. In narrow places ‹ linear ›."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"choice--chosen", "choice--other"}
     DEFAULT_CSS = """
     Choice {
         width: auto;
         height: 1;
-        & > .choice--chosen { color: $foreground; text-style: bold; }
-        & > .choice--other { color: $foreground 50%; }
-        &:focus > .choice--chosen { color: $background; background: $primary; text-style: bold; }
-        &:focus > .choice--other { color: $foreground 80%; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -89,21 +83,21 @@ class Choice(Widget, can_focus=True):
     def _narrow(self) -> int:
         return max(len(label) for _, label in self.options) + 4
 
-    def _part(self, component: str) -> Style:
-        return self.get_component_rich_style(component)
-
-    def render(self) -> Text:
-        chosen, other = self._part("choice--chosen"), self._part("choice--other")
+    def render(self) -> Content:
+        focus = self.has_focus
+        chosen = "bold $background on $primary" if focus else "bold $foreground"
+        other = "$foreground 80%" if focus else "$foreground 50%"
         if self.size.width < self._wide:
             label = self.options[self.index][1] if self.index >= 0 else self.value
-            return Text.assemble(("‹ ", other), (label, chosen), (" ›", other))
-        text = Text(no_wrap=True)
+            return Content.assemble(("‹ ", other), (label, chosen), (" ›", other))
+        parts: list[tuple[str, str]] = []
         for value, label in self.options:
-            if text:
-                text.append(" " * _GAP)
             mine = value == self.value
-            text.append(("● " if mine else "○ ") + label, chosen if mine else other)
-        return text
+            parts += [
+                (" " * _GAP if parts else "", ""),
+                (("● " if mine else "○ ") + label, chosen if mine else other),
+            ]
+        return Content.assemble(*parts)
 
     def on_click(self, event: events.Click) -> None:
         if self.size.width < self._wide:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from rich.text import Text
 from textual.app import ComposeResult
+from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -19,23 +17,21 @@ from tui.widgets.log_lines import wrapped
 LABEL_WIDTH = 20
 
 
+class FieldInput(Input):
+    """An input of one line. (`compact` would style each of the many twice more while the form opens.)"""
+
+    DEFAULT_CSS = """
+    FieldInput, FieldInput:focus { border: none; height: 1; padding: 0; }
+    """
+
+
 class ConfigField(Widget):
     """A row: • name, editor, "preset: 128"; below it, when there is one, the problem."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "configfield--name",
-        "configfield--changed",
-        "configfield--note",
-        "configfield--problem",
-    }
     DEFAULT_CSS = """
     ConfigField {
         height: 1;
         layout: horizontal;
-        & > .configfield--name { color: $foreground 80%; }
-        & > .configfield--changed { color: $accent; text-style: bold; }
-        & > .configfield--note { color: $foreground 50%; }
-        & > .configfield--problem { color: $error; }
         & > Input { width: 18; }
         & > Input.-text { width: 1fr; }
         & > .editor { margin-left: 20; }
@@ -68,7 +64,7 @@ class ConfigField(Widget):
             return Choice([*options, *((c, c) for c in spec.choices)], text, classes="editor")
         kind = "editor -text" if spec.kind == "text" else "editor"
         placeholder = "unset" if spec.optional else ""
-        return Input(text, placeholder=placeholder, compact=True, select_on_focus=False, classes=kind)
+        return FieldInput(text, placeholder=placeholder, select_on_focus=False, classes=kind)
 
     def compose(self) -> ComposeResult:
         yield self.editor
@@ -112,18 +108,14 @@ class ConfigField(Widget):
             return []
         return wrapped("✕ " + printable(self.problem), max(self.size.width - LABEL_WIDTH, 20))
 
-    def render(self) -> Text:
+    def render(self) -> Content:
         """What stands around the editor, which lies above it."""
         name = self.spec.key.partition(".")[2]
-        label = ("• " if self.changed else "  ") + name
-        style = self.get_component_rich_style(f"configfield--{'changed' if self.changed else 'name'}")
-        text = Text(no_wrap=True)
-        text.append(shorten(label, LABEL_WIDTH - 1).ljust(LABEL_WIDTH), style)
+        label = shorten(("• " if self.changed else "  ") + name, LABEL_WIDTH - 1).ljust(LABEL_WIDTH)
+        parts = [(label, "bold $accent" if self.changed else "$foreground 80%")]
         before = self.editor.size.width + 2
         if self.changed and width(self._note) <= self.size.width - LABEL_WIDTH - before:
-            text.append(" " * before)
-            text.append(self._note, self.get_component_rich_style("configfield--note"))
+            parts += [(" " * before, ""), (self._note, "$foreground 50%")]
         for row in self._problem_rows():
-            text.append("\n" + " " * LABEL_WIDTH)
-            text.append(row, self.get_component_rich_style("configfield--problem"))
-        return text
+            parts.append(("\n" + " " * LABEL_WIDTH + row, "$error"))
+        return Content.assemble(*parts)

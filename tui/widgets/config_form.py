@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from rich.text import Text
@@ -10,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from ddpm.config import Config
@@ -26,6 +28,8 @@ _HEADINGS = {
     "training": "Training",
     "sampling": "Sampling",
 }
+#: Sections that are there at once; the others follow after the first paint.
+_FIRST = ("data", "model")
 
 
 class Fields(VerticalScroll, inherit_bindings=False):
@@ -87,23 +91,34 @@ class ConfigForm(Vertical):
         self._edits = ConfigEdits(config or Config(), base)
         self._rows = {key: ConfigField(spec, self._edits.texts[key]) for key, spec in fields().items()}
         self._headings: dict[str, Static] = {}
+        self._wanted: str | None = None  #: field to focus once it is there
 
     def compose(self) -> ComposeResult:
         yield Input(placeholder="/ filter settings", compact=True, id="form-filter")
         with Fields(id="form-fields", can_focus=False):
-            for key, row in self._rows.items():
-                section = key.partition(".")[0]
-                if section not in self._headings:
-                    first = "" if self._headings else " -first"
-                    heading = Static(_HEADINGS.get(section, section.title()), classes=f"form-heading{first}")
-                    self._headings[section] = heading
-                    yield heading
-                yield row
+            yield from self._parts(*_FIRST)
             yield Static("no setting has that in its name or description", id="form-nothing")
         yield Static(id="form-help", markup=False)
 
+    def _parts(self, *sections: str) -> Iterator[Widget]:
+        """The headings and rows of these sections."""
+        for section in sections:
+            self._headings[section] = Static(_HEADINGS[section], classes="form-heading")
+            yield self._headings[section]
+            yield from (row for key, row in self._rows.items() if key.partition(".")[0] == section)
+
     def on_mount(self) -> None:
         self._show()
+        self._narrow("")
+        self.call_after_refresh(self._mount_rest)
+
+    async def _mount_rest(self) -> None:
+        """The sections below the first ones: they are out of sight, and the form opens sooner without."""
+        rest = [section for section in _HEADINGS if section not in _FIRST]
+        await self.query_one("#form-fields").mount(*self._parts(*rest), before="#form-nothing")
+        self._narrow(self.query_one("#form-filter", Input).value)
+        if self._wanted is not None:
+            self.focus_field(self._wanted)
 
     # -- data ---------------------------------------------------------------------------------------
 
@@ -134,6 +149,10 @@ class ConfigForm(Vertical):
         key = key or next(iter(self.problems()), None) or next(iter(self._rows))
         if key not in self._rows:
             return
+        if not self._rows[key].is_attached:  # it comes after the first paint
+            self._wanted = key
+            return
+        self._wanted = None
         if not self._rows[key].display:
             self.query_one("#form-filter", Input).value = ""
             self._narrow("")
@@ -192,13 +211,13 @@ class ConfigForm(Vertical):
 
     def action_move(self, step: int) -> None:
         """To the next field (1) or the one before (-1); above the first is the filter."""
-        self._go([row for row in self._rows.values() if row.display], step)
+        self._go([row for row in self._rows.values() if row.display and row.is_attached], step)
 
     def action_section(self, step: int) -> None:
         """To the first field of the next section (1), or of this one and then of the one before (-1)."""
         firsts: dict[str, ConfigField] = {}
         for row in self._rows.values():
-            if row.display:
+            if row.display and row.is_attached:
                 firsts.setdefault(row.spec.key.partition(".")[0], row)
         here = self._focused()
         section = here.spec.key.partition(".")[0] if here else ""
@@ -254,7 +273,8 @@ class ConfigForm(Vertical):
             row.display = all(word in about for word in wanted)
             if row.display:
                 shown.add(key.partition(".")[0])
+        first = next((section for section in _HEADINGS if section in shown), None)
         for section, heading in self._headings.items():
             heading.display = section in shown
-            heading.set_class(section == min(shown, key=list(self._headings).index, default=""), "-first")
+            heading.set_class(section == first, "-first")
         self.query_one("#form-nothing").display = not shown
