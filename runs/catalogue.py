@@ -13,7 +13,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, Select, func, select
 
 from runs import files, series, sync
-from runs.database import Database
+from runs.database import Database, told
 from runs.errors import RunError
 from runs.home import Home
 from runs.reading import ROW_COLUMNS, detail_of, row_of
@@ -66,7 +66,7 @@ class Catalogue:
 
     def version(self) -> int:
         """A number that moves when anyone has written. Asking costs next to nothing."""
-        with self._watching:
+        with self._watching, told(self.home.catalogue):
             if self._watch is None:
                 self._watch = self._database.watch()
             return int(self._watch.exec_driver_sql("PRAGMA data_version").scalar_one())
@@ -173,5 +173,6 @@ def _not_found(connection: Connection, reference: str) -> str:
     names = list(connection.execute(newest).scalars())
     if not names:
         return f"there is no run {reference!r}: there are no runs yet"
-    near = difflib.get_close_matches(reference, names, 3, 0.6)
+    folded = {name.casefold(): name for name in reversed(names)}
+    near = [folded[name] for name in difflib.get_close_matches(reference.casefold(), folded, 3, 0.6)]
     return f"there is no run {reference!r}" + (f"; did you mean {' or '.join(near)}?" if near else "")

@@ -42,7 +42,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.notice: str | None = None
-        self._journal = "DELETE" if on_shared_file_system(path) else "WAL"
+        self._journal = "delete" if on_shared_file_system(path) else "wal"
         try:
             self._open()
         except (exc.DatabaseError, _ForeignFileError) as error:
@@ -67,7 +67,6 @@ class Database:
         connection.isolation_level = None  # transactions begin where `_begin` says, not by guess
         for pragma in (
             f"busy_timeout = {BUSY_TIMEOUT}",
-            f"journal_mode = {self._journal}",
             "foreign_keys = ON",
             "synchronous = NORMAL",  # a lost last transaction is read again from the record
             "temp_store = MEMORY",
@@ -75,13 +74,15 @@ class Database:
             connection.execute(f"PRAGMA {pragma}")
 
     def _migrate(self) -> None:
-        with self._engine.connect() as connection:
-            if self._current(connection):
+        with self._engine.begin() as connection:
+            if self._current(connection) and _pragma(connection, "journal_mode") == self._journal:
                 return
+        with self.watch() as connection:  # SQLite does this outside of transactions only
+            connection.exec_driver_sql(f"PRAGMA journal_mode = {self._journal}")
         with self._writer.begin() as connection:
             if self._current(connection):  # another process was first
                 return
-            version = _pragma(connection, "user_version")
+            version = int(_pragma(connection, "user_version"))
             if version == 0:
                 schema.metadata.create_all(connection, checkfirst=False)
             for step in _LADDER[version - 1 :] if version else ():
@@ -131,8 +132,7 @@ class Database:
 
     def watch(self) -> Connection:
         """A connection of one's own, outside of transactions; the caller closes it."""
-        with told(self.path):
-            return self._engine.connect().execution_options(watch=True)
+        return self._engine.connect().execution_options(watch=True)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -144,8 +144,8 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("immediate") else "BEGIN")
 
 
-def _pragma(connection: Connection, name: str) -> int:
-    return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
+def _pragma(connection: Connection, name: str) -> Any:
+    return connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
 
 
 @contextmanager

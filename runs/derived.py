@@ -18,7 +18,7 @@ def config_values(path: Path, kind: str) -> dict[str, Any]:
     values["config_stamp"] = files.stamp(path)
     try:
         config = tomllib.loads(files.read_small(path).decode())
-        values["config"] = files.dump(config)
+        values["config"] = files.dump(files.as_plain(config))
     except OSError as error:
         return values | {"config_error": f"config.toml: {error.strerror}"}
     except (ValueError, RecursionError, files.UnreadableError) as error:

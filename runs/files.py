@@ -22,6 +22,8 @@ FILE_LIMIT = 1_000_000
 TEXT_LIMIT = 2_000
 
 
+_decode = json.JSONDecoder().raw_decode  # half of `json.loads` is spent before and after it
+_TOO_LARGE = 2**63
 _YEAR_9999 = 253_370_764_800.0
 
 
@@ -58,9 +60,11 @@ def read_object(path: Path) -> dict[str, Any]:
 def parse(text: bytes) -> Any:
     """A JSON value; None (also what "null" means) where it is none."""
     try:
-        return json.loads(text.decode())
+        found = text.decode().strip()
+        value, end = _decode(found)
     except (ValueError, RecursionError):
         return None
+    return value if end == len(found) else None
 
 
 def as_text(value: Any, limit: int = TEXT_LIMIT) -> str | None:
@@ -79,22 +83,16 @@ def as_texts(value: Any, limit: int = 1_000) -> list[str]:
 
 def as_whole(value: Any) -> int | None:
     """A whole number from 0 up to what SQLite holds."""
-    if isinstance(value, float) and value.is_integer():
+    if type(value) is float and value.is_integer():
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
-        return None
-    return value
+    return value if type(value) is int and 0 <= value < _TOO_LARGE else None  # True is no number
 
 
 def as_number(value: Any) -> float | None:
     """A finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
+    if type(value) is int and -_TOO_LARGE < value < _TOO_LARGE:
+        return float(value)
+    return value if type(value) is float and math.isfinite(value) else None
 
 
 def as_seconds(value: Any) -> float | None:
@@ -127,9 +125,22 @@ def as_inner_path(value: Any) -> str | None:
     return None if ".." in re.split(r"[/\\]", path) else path
 
 
+def as_plain(value: Any, depth: int = 12) -> Any:
+    """A value of dicts, lists, texts and numbers as JSON has them; what is nested deeper is None."""
+    if isinstance(value, dict | list) and depth == 0:
+        return None
+    if isinstance(value, dict):
+        return {str(key): as_plain(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [as_plain(item, depth - 1) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
 def dump(value: Any) -> str:
-    """JSON that SQLite can hold, whatever the value came from."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    """JSON that SQLite can hold: texts of others may have halves of surrogate pairs."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-8", "replace").decode()
 
 

@@ -87,7 +87,7 @@ def read(path: Path) -> dict[str, Any]:
         "device": files.as_text(raw.get("device")),
         "command": files.as_texts(raw.get("command")),
         "parent_uuid": files.as_text(parent.get("uuid"), 200),
-        "provenance": raw["provenance"] if isinstance(raw.get("provenance"), dict) else {},
+        "provenance": files.as_plain(raw["provenance"]) if isinstance(raw.get("provenance"), dict) else {},
     }
     if info["created_at"] is None:
         info["created_at"] = files.iso((path / "run.json").stat().st_mtime)

@@ -24,8 +24,9 @@ ROW_COLUMNS = (
 def row_of(row: Sequence[Any], home: Home) -> RunRow:
     """A row of ROW_COLUMNS."""
     directory, tags, seconds_left = row[-3:]
-    values: list[Any] = [*row[:-3], f"{home.runs}/{directory}"]
-    return RunRow(*values, () if tags == "[]" else tuple(files.load(tags)), seconds_left)
+    known_tags = () if tags == "[]" else tuple(files.load(tags))
+    values: list[Any] = [*row[:-3], f"{home.runs}/{directory}", known_tags, seconds_left]
+    return RunRow(*values)
 
 
 def detail_of(connection: Connection, run_id: int, home: Home) -> RunDetail | None:

@@ -104,15 +104,15 @@ class Batch:
         step = self._reach(event)
         if step is None:
             return False
-        number = files.as_number
+        get, number = event.get, files.as_number
         self.metrics[step] = (
             step,
             self.progress.images_seen,
-            files.as_seconds(event.get("time")),
-            number(event.get("loss")),
-            number(event.get("learning_rate")),
-            number(event.get("gradient_norm")),
-            number(event.get("images_per_second")),
+            files.as_seconds(get("time")),
+            number(get("loss")),
+            number(get("learning_rate")),
+            number(get("gradient_norm")),
+            number(get("images_per_second")),
         )
         return True
 

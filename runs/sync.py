@@ -17,6 +17,7 @@ from runs import files, identity, status, tables
 from runs.database import Database
 from runs.errors import RunError
 from runs.home import Home
+from runs.rows import Status
 from runs.schema import metadata, run
 from runs.tail import Entry, Tail
 
@@ -61,9 +62,9 @@ def sync(database: Database, home: Home, *, probe: bool = True) -> Outcome:
             present.add(directory)
             continue
         try:
-            entry = Entry(directory, path, mtime, before if before and not probe else status.probe(path))
+            entry = Entry(directory, path, mtime, before if before and not probe else _probe(path))
             changed = _changed(entry, stamp)
-        except (files.UnreadableError, RecursionError) as error:
+        except files.UnreadableError as error:
             outcome.skipped.append((str(path), str(error)))
         except FileNotFoundError:
             outcome.skipped.append((str(path), "it has no run.json"))
@@ -103,6 +104,13 @@ def _scan(home: Home, outcome: Outcome) -> Iterator[tuple[str, Path, int]]:
         return
     except OSError as error:
         raise RunError(f"{home.runs} cannot be read: {error.strerror}") from None
+
+
+def _probe(path: Path) -> Status:
+    try:
+        return status.probe(path)
+    except RecursionError:  # a file that is nothing but brackets tells nothing
+        return "lost"
 
 
 def _changed(entry: Entry, stamp: str | None) -> list[identity.Found]:

@@ -12,6 +12,10 @@ from runs.identity import Found, Known
 from runs.record import Batch, Progress
 from runs.schema import checkpoint, metric, record, run, sample
 
+#: What is set follows from the parameters, so that both are compiled once for all runs.
+_SAVE_RUN = update(run).where(run.c.id == bindparam("_id"))
+_SAVE_RECORD = update(record).where(record.c.run_id == bindparam("_id"))
+
 #: Rows of metrics that the time left is reckoned from.
 _RATE_ROWS = 20
 
@@ -93,13 +97,13 @@ def _record_values(item: Found) -> dict[str, Any]:
 # -- events ------------------------------------------------------------------------------------------
 
 
-def write_batch(connection: Connection, run_id: int, batch: Batch, restart: bool) -> None:
-    """The rows of some lines; with `restart` instead of all that are there."""
+def write_batch(connection: Connection, run_id: int, batch: Batch, *, first: bool, restart: bool) -> None:
+    """The rows of some lines: the `first` of a run, or, with `restart`, instead of all that are there."""
     void_above = -1 if restart else batch.void_above
-    if void_above is not None:
+    if void_above is not None and not first:
         for table in (metric, checkpoint, sample):
             connection.execute(delete(table).where(table.c.run_id == run_id, table.c.step > void_above))
-    for step in batch.removed:
+    for step in () if first else batch.removed:
         connection.execute(delete(checkpoint).where(checkpoint.c.run_id == run_id, checkpoint.c.step == step))
     for table, rows in ((metric, batch.metrics), (checkpoint, batch.checkpoints), (sample, batch.samples)):
         if rows:
@@ -117,10 +121,8 @@ def latest_metrics(connection: Connection, run_id: int) -> list[tuple[Any, ...]]
 
 
 def save(connection: Connection, run_id: int, run_values: dict[str, Any], rest: dict[str, Any]) -> None:
-    connection.execute(update(run).where(run.c.id == bindparam("_id")).values(run_values), {"_id": run_id})
-    connection.execute(
-        update(record).where(record.c.run_id == bindparam("_id")).values(rest), {"_id": run_id}
-    )
+    connection.execute(_SAVE_RUN, run_values | {"_id": run_id})
+    connection.execute(_SAVE_RECORD, rest | {"_id": run_id})
 
 
 def offsets(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, int, int | None]]:

@@ -125,7 +125,8 @@ class Tail:
 
     def _write(self, connection: Connection, part: _Part) -> None:
         row, entry, chunk, progress = part.row, part.entry, part.chunk, part.batch.progress
-        tables.write_batch(connection, row.id, part.batch, part.restart)
+        first = part.before[0] == 0
+        tables.write_batch(connection, row.id, part.batch, first=first, restart=part.restart)
         values, rest = derived.run_values(
             row.kind,
             entry.status,

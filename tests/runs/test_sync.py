@@ -1,0 +1,593 @@
+"""Sync: what stands in the run directories stands in the catalogue, whatever happened in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runs import record
+from runs.catalogue import Catalogue
+from runs.home import Home
+from runs.rows import RunQuery
+from runs.sync import reindex
+from tests.runs.records import (
+    alive,
+    append,
+    checkpoint,
+    contents,
+    edit,
+    end,
+    event,
+    make_home,
+    make_old,
+    make_run,
+    metrics,
+    samples,
+    started,
+    write_by_rename,
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return make_home(tmp_path / "home")
+
+
+def losses(catalogue: Catalogue, run_id: int = 1) -> list[float]:
+    return [bucket.mean for bucket in catalogue.series(run_id, buckets=1000, x="step")]
+
+
+# -- events ------------------------------------------------------------------------------------------
+
+
+def test_a_finished_run_is_read_whole(home: Home) -> None:
+    path = make_run(home, 1, tags=["a", "b"], notes="first", preset="digits")
+    append(path, started(), metrics(10, 0.9), metrics(20, 0.4), checkpoint(20), samples(20))
+    append(path, event("notice", text="2 images skipped"), event("ended", status="finished", step=20))
+    end(path)
+    with Catalogue(home) as catalogue:
+        assert catalogue.sync()
+        row = catalogue.runs()[0]
+        assert (row.id, row.name, row.kind, row.status, row.preset) == (
+            1,
+            "run-1",
+            "train",
+            "finished",
+            "digits",
+        )
+        assert (row.step, row.total_steps, row.loss, row.images_per_second) == (20, 1000, 0.4, 100.0)
+        assert (row.device, row.created_at, row.ended_at) == (
+            "cpu",
+            "2026-11-02T10:00:00Z",
+            "2026-11-23T11:00:00Z",
+        )
+        assert (row.path, row.tags, row.parent, row.fid) == (str(path), ("a", "b"), None, None)
+        detail = catalogue.detail(1)
+        assert detail.notices == ("2 images skipped",)
+        assert detail.config["training"] == {"steps": 1000}
+        assert detail.started_at == "2026-11-23T10:00:00Z"
+        assert (detail.parameters, detail.dataset_size, detail.device_name) == (1234, 1797, "a CPU")
+        assert [c.path for c in detail.checkpoints] == [f"{path}/checkpoints/00000020"]
+        assert [(s.path, s.count, s.seed) for s in detail.samples] == [
+            (f"{path}/samples/00000020.png", 16, 0)
+        ]
+        assert catalogue.skipped == []
+
+
+def test_half_a_last_line_waits_for_its_end(home: Home) -> None:
+    path = make_run(home, 1)
+    line = json.dumps(metrics(10, 0.7)) + "\n"
+    append(path, started(), line[:25])
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        assert losses(catalogue) == []
+        append(path, line[25:])
+        assert catalogue.sync()
+        assert losses(catalogue) == [0.7]
+        assert catalogue.detail(1).notices == ()
+
+
+def test_lines_that_are_no_events_are_passed_over_and_counted(home: Home) -> None:
+    path = make_run(home, 1)
+    append(path, started(), "not json\n", "[1, 2]\n", '"text"\n', "\n", "[" * 100_000 + "\n", '{"a": 1} x\n')
+    with (path / "events.jsonl").open("ab") as file:
+        file.write(b"\xff\xfe\n")
+    append(path, event("of_a_newer_version", x=1), metrics(10, 0.3))
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        assert losses(catalogue) == [0.3]
+        assert catalogue.detail(1).notices == ("lines of events.jsonl that could not be read: 7",)
+
+
+def test_a_line_without_end_is_skipped_and_costs_no_memory(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "LINE_LIMIT", 1000)
+    path = make_run(home, 1)
+    append(
+        path,
+        started(),
+        metrics(10, 0.3),
+        '{"event": "notice", "text": "' + "x" * 5000 + '"}\n',
+        metrics(20, 0.2),
+    )
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        assert losses(catalogue) == [0.3, 0.2]
+        assert catalogue.detail(1).notices == ("lines of events.jsonl that could not be read: 1",)
+
+
+@pytest.mark.parametrize("bad", [None, float("nan"), float("inf"), "0.5", True, [1], {"a": 1}, 10**400])
+def test_values_of_the_wrong_type_are_unknown(home: Home, bad: Any) -> None:
+    path = make_run(home, 1)
+    append(path, started(total_steps=bad, parameters=bad, device=5), metrics(10, bad, images_per_second=bad))
+    append(path, event("denoising", index=bad, total=1, timestep=0, done=0, count=1))
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        row, detail = catalogue.runs()[0], catalogue.detail(1)
+        assert (row.step, row.loss, row.images_per_second, row.device) == (10, None, None, None)
+        assert row.total_steps == 1000  # what the configuration says
+        assert (detail.parameters, detail.frame) == (None, None)
+        assert losses(catalogue) == []
+
+
+def test_a_start_voids_what_lies_beyond_it(home: Home) -> None:
+    path = make_run(home, 1)
+    append(path, started(), metrics(10, 0.9), checkpoint(10), samples(10), metrics(20, 0.8))
+    append(path, checkpoint(20), samples(20), metrics(30, 0.7))
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        assert losses(catalogue) == [0.9, 0.8, 0.7]
+        append(path, started(10))
+        catalogue.sync()
+        assert losses(catalogue) == [0.9]
+        row, detail = catalogue.runs()[0], catalogue.detail(1)
+        assert (row.step, row.loss) == (10, 0.9)
+        assert [c.step for c in detail.checkpoints] == [s.step for s in detail.samples] == [10]
+        append(path, metrics(20, 0.1), checkpoint(20), event("checkpoint_removed", step=10))
+        catalogue.sync()
+        assert losses(catalogue) == [0.9, 0.1]
+        assert [c.step for c in catalogue.detail(1).checkpoints] == [20]
+
+
+def test_paths_that_leave_the_run_directory_are_ignored(home: Home) -> None:
+    path = make_run(home, 1)
+    for bad in ("/etc/passwd", "../x", "checkpoints/../../x", "a\0b", "~/x", "", 7, "..\\x"):
+        append(path, checkpoint(5, path=bad), samples(5, path=bad))
+    append(
+        path,
+        event("denoising", index=1, total=2, timestep=5, done=0, count=4, x_t="../x", x_0="frames/1.png"),
+    )
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        detail = catalogue.detail(1)
+        assert detail.checkpoints == detail.samples == ()
+        assert detail.frame is not None
+        assert (detail.frame.x_t, detail.frame.x_0) == (None, f"{path}/frames/1.png")
+
+
+@pytest.mark.parametrize("how", ["shrunk", "replaced", "rewritten"])
+def test_a_record_that_is_another_is_read_from_its_start(home: Home, how: str) -> None:
+    path = make_run(home, 1)
+    append(path, started(), metrics(10, 0.9), metrics(20, 0.8), checkpoint(20))
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        lines = [json.dumps(item) + "\n" for item in (started(), metrics(10, 0.2))]
+        if how == "shrunk":
+            (path / "events.jsonl").write_text("".join(lines))
+        elif how == "replaced":
+            write_by_rename(path / "events.jsonl", "".join(lines) + " " * 5000)
+        else:  # in place and longer: there is no end of a line where there was one
+            notice = json.dumps(event("notice", text="x" * 5000)) + "\n"
+            (path / "events.jsonl").write_text("".join([notice, *lines]))
+        catalogue.sync()
+        assert losses(catalogue) == [0.2]
+        assert catalogue.detail(1).checkpoints == ()
+
+
+def test_a_long_record_comes_in_batches(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "BATCH_LINES", 10)
+    path = make_run(home, 1)
+    append(path, started(), *(metrics(step, step / 100) for step in range(1, 96)))
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        assert losses(catalogue) == [step / 100 for step in range(1, 96)]
+        assert not catalogue.sync()
+
+
+# -- status ------------------------------------------------------------------------------------------
+
+
+def test_status_follows_the_run(home: Home) -> None:
+    path = make_run(home, 1)
+    append(
+        path, started(), metrics(100, time="2026-11-23T10:00:50Z"), metrics(200, time="2026-11-23T10:01:40Z")
+    )
+    with Catalogue(home) as catalogue:
+        with alive(path):
+            catalogue.sync()
+            row = catalogue.runs()[0]
+            assert (row.status, row.ended_at) == ("running", None)
+            assert row.seconds_left == pytest.approx(800 / 2)  # 100 steps in 50 seconds
+            assert not catalogue.sync()
+        assert catalogue.sync()
+        row = catalogue.runs()[0]
+        assert (row.status, row.seconds_left) == ("lost", None)
+        end(path, "failed", message="killed by SIGKILL")
+        assert catalogue.sync()
+        assert catalogue.runs()[0].status == "failed"
+        assert catalogue.detail(1).error == "killed by SIGKILL"
+
+
+def test_a_resumed_run_runs_again_and_its_old_end_is_forgotten(home: Home) -> None:
+    path = make_run(home, 1)
+    append(
+        path, started(), metrics(10), event("ended", status="failed", step=10, message="loss is not finite")
+    )
+    end(path, "failed")
+    make_old(path)
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        assert (catalogue.runs()[0].status, catalogue.detail(1).error) == ("failed", "loss is not finite")
+        with alive(path):
+            (path / "exit.json").rename(path / "exit.1.json")
+            append(path, started(10))
+            assert catalogue.sync()
+            assert catalogue.runs()[0].status == "running"
+            assert (catalogue.runs()[0].ended_at, catalogue.detail(1).error) == (None, None)
+
+
+def test_ended_runs_cost_one_stat(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_run(home, 1)
+    append(path, started())
+    end(path)
+    make_old(path)
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+
+        def fail(*_: Any) -> None:
+            raise AssertionError("an ended run was looked into")
+
+        monkeypatch.setattr("runs.status.probe", fail)
+        assert not catalogue.sync()
+        edit(path, notes="new")
+        with pytest.raises(AssertionError):
+            catalogue.sync()
+
+
+def test_a_run_that_ended_just_now_is_looked_at_again(home: Home) -> None:
+    """Two writes within the clock's grain leave one modification time."""
+    path = make_run(home, 1)
+    end(path)
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        times = path.stat().st_mtime_ns
+        append(path, metrics(10, 0.5))
+        os.utime(path, ns=(times, times))
+        catalogue.sync()
+        assert losses(catalogue) == [0.5]
+
+
+def test_without_probing_known_status_stays(home: Home) -> None:
+    path = make_run(home, 1)
+    with Catalogue(home) as catalogue:
+        with alive(path):
+            catalogue.sync()
+        append(path, metrics(10, 0.5))
+        catalogue.sync(probe=False)
+        assert (catalogue.runs()[0].status, catalogue.runs()[0].loss) == ("running", 0.5)
+
+
+def test_a_sampling_run_counts_images(home: Home) -> None:
+    path = make_run(home, 1, kind="sample")
+    with Catalogue(home) as catalogue, alive(path):
+        catalogue.sync()
+        assert (catalogue.runs()[0].step, catalogue.runs()[0].total_steps) == (None, 64)
+        append(path, started(0, total_steps=50))
+        catalogue.sync()
+        assert (catalogue.runs()[0].step, catalogue.runs()[0].total_steps) == (0, 64)
+        frame = {"index": 20, "total": 100, "timestep": 400, "done": 12, "count": 64}
+        append(path, event("denoising", "2026-11-23T10:00:10Z", **frame, x_t="frames/0020-xt.png", x_0=None))
+        catalogue.sync()
+        row = catalogue.runs()[0]
+        assert (row.step, row.total_steps) == (12, 64)
+        assert row.seconds_left == pytest.approx(40)
+        found = catalogue.detail(1).frame
+        assert found is not None
+        assert (found.index, found.timestep, found.x_t) == (20, 400, f"{path}/frames/0020-xt.png")
+
+
+# -- edits, copies, strangers ------------------------------------------------------------------------
+
+
+def test_edits_arrive(home: Home) -> None:
+    path = make_run(home, 1, "before")
+    end(path)
+    make_old(path)
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        edit(path, name="after", tags=["new"], notes="why")
+        assert catalogue.sync()
+        assert catalogue.find("after").tags == ("new",)
+        assert catalogue.runs(RunQuery(text="WHY new"))[0].id == 1
+        write_by_rename(path / "config.toml", "[training]\nsteps = 5000\n")
+        assert catalogue.sync()
+        assert catalogue.runs()[0].total_steps == 5000
+
+
+def test_two_runs_may_swap_names(home: Home) -> None:
+    first, second = make_run(home, 1, "x"), make_run(home, 2, "y")
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        edit(first, name="y")
+        edit(second, name="x")
+        catalogue.sync()
+        assert [(row.id, row.name) for row in catalogue.runs()] == [(2, "x"), (1, "y")]
+
+
+def test_a_vanished_directory_leaves_with_all_its_rows(home: Home) -> None:
+    path = make_run(home, 1)
+    append(path, metrics(10), checkpoint(10), samples(10))
+    make_run(home, 2, parent={"uuid": json.loads((path / "run.json").read_text())["uuid"], "id": 1})
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        assert catalogue.find("2").parent == 1
+        shutil.rmtree(path)
+        assert catalogue.sync()
+        assert [(row.id, row.parent) for row in catalogue.runs()] == [(2, None)]
+    found = contents(home)
+    assert found["metric"] == found["checkpoint"] == found["sample"] == []
+    assert len(found["record"]) == 1
+
+
+def test_a_renamed_directory_is_the_same_run(home: Home) -> None:
+    path = make_run(home, 1)
+    append(path, metrics(10, 0.5))
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        path.rename(home.runs / "elsewhere")
+        catalogue.sync()
+        assert [row.path for row in catalogue.runs()] == [str(home.runs / "elsewhere")]
+        assert losses(catalogue) == [0.5]
+
+
+def test_a_run_from_elsewhere_gets_a_free_number_and_name(home: Home) -> None:
+    make_run(home, 1, "mnist", uuid="one")
+    make_run(home, 5, "digits", uuid="five")
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        path = make_run(home, 1, "mnist", directory="from-another-box", uuid="other")
+        append(path, metrics(10, 0.5))
+        catalogue.sync()
+        assert {row.name: row.id for row in catalogue.runs()} == {"mnist": 1, "digits": 5, "mnist-1": 6}
+        assert losses(catalogue, 6) == [0.5]
+    info = json.loads((path / "run.json").read_text())
+    assert (info["id"], info["name"], info["uuid"], info["preset"]) == (6, "mnist-1", "other", "digits")
+
+
+@pytest.mark.parametrize("known_first", [True, False])
+def test_a_copy_becomes_a_run_of_its_own(home: Home, known_first: bool) -> None:
+    path = make_run(home, 3, "mnist")
+    append(path, metrics(10, 0.5))
+    with Catalogue(home) as catalogue:
+        if known_first:
+            catalogue.sync()
+        shutil.copytree(path, home.runs / "0001-a-copy")  # first by name, but not the one of that number
+        catalogue.sync()
+        rows = {row.path: row for row in catalogue.runs()}
+        original, copy = rows[str(path)], rows[str(home.runs / "0001-a-copy")]
+        assert (original.id, original.name, copy.id, copy.name) == (3, "mnist", 4, "mnist-1")
+        assert catalogue.detail(3).uuid != catalogue.detail(4).uuid
+        assert losses(catalogue, 4) == [0.5]
+        assert not catalogue.sync()
+    before = contents(home)
+    assert reindex(home) == 2
+    assert contents(home) == before
+
+
+def test_what_cannot_be_written_back_is_kept_in_the_catalogue(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from runs.directory import RunDirectory
+    from runs.errors import RunError
+
+    def refuse(self: RunDirectory, **changes: Any) -> None:
+        raise RunError("read-only")
+
+    monkeypatch.setattr(RunDirectory, "edit", refuse)
+    path = make_run(home, 3, "mnist")
+    shutil.copytree(path, home.runs / "copy")
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        assert {row.id: row.name for row in catalogue.runs()} == {3: "mnist", 4: "mnist-1"}
+        os.utime(home.runs / "copy" / "run.json")  # looked at again, it is still the same
+        catalogue.sync()
+        assert {row.id: row.name for row in catalogue.runs()} == {3: "mnist", 4: "mnist-1"}
+    before = contents(home)
+    reindex(home)
+    assert contents(home) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "not a JSON object"),
+        ("[]", "not a JSON object"),
+        ('{"format": 99, "uuid": "u", "id": 1, "name": "n", "kind": "train"}', "newer version"),
+        ('{"uuid": "u", "id": "1", "name": "n", "kind": "train"}', "'id'"),
+        ('{"uuid": "u", "id": 1e300, "name": "n", "kind": "train"}', "'id'"),
+        ('{"uuid": "u", "id": 1, "name": "' + "n" * 300 + '", "kind": "train"}', "'name'"),
+        ('{"uuid": "u", "id": 1, "name": "\\ud800", "kind": "train"}', "'name'"),
+        ('{"uuid": {}, "id": 1, "name": "n", "kind": "train"}', "'uuid'"),
+        ('{"x": "' + "x" * 2_000_000 + '"}', "larger than"),
+        ("[" * 100_000, "not a JSON object"),
+        (None, "no run.json"),
+    ],
+)
+def test_what_is_no_run_is_skipped_and_said(home: Home, text: str | None, why: str) -> None:
+    path = make_run(home, 1, "stranger")
+    if text is None:
+        (path / "run.json").unlink()
+    else:
+        (path / "run.json").write_text(text)
+    make_run(home, 2, "good")
+    (home.runs / "a file").touch()
+    (home.runs / ".new-1234").mkdir()
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        assert [row.name for row in catalogue.runs()] == ["good"]
+        ((where, reason),) = catalogue.skipped
+        assert where == str(path)
+        assert why in reason
+        assert "\n" not in reason
+
+
+def test_strange_values_in_run_json_are_unknown(home: Home) -> None:
+    strange: Any = {"a": [None, float("inf")], "deep": json.loads("[" * 300 + "]" * 300)}
+    path = make_run(
+        home,
+        1,
+        **{
+            "preset": 5,
+            "tags": ["ok", 7, None, "\ud800"],
+            "notes": 3,
+            "created_at": "yesterday",
+            "parent": [1],
+        },
+        **{"command": "rm -rf", "provenance": strange, "device": ["cuda"]},
+    )
+    (path / "config.toml").write_text("this is = = not TOML")
+    (path / "exit.json").write_text("[" * 50_000)
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        row, detail = catalogue.runs()[0], catalogue.detail(1)
+        assert (row.preset, row.tags, row.parent, row.device) == (None, ("ok", "?"), None, None)
+        assert row.created_at.endswith("Z")
+        assert (detail.notes, detail.command, detail.config) == ("", (), {})
+        assert detail.provenance["a"] == [None, None]
+        assert detail.notices[0].startswith("config.toml: ")
+
+
+def test_a_stranger_that_was_a_run_leaves(home: Home) -> None:
+    path = make_run(home, 1)
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        write_by_rename(path / "run.json", "{")
+        assert catalogue.sync()
+        assert catalogue.runs() == []
+        assert len(catalogue.skipped) == 1
+
+
+# -- together ----------------------------------------------------------------------------------------
+
+
+def test_two_that_sync_at_once_write_every_line_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "BATCH_LINES", 50)
+    paths = [make_run(home, number) for number in range(1, 9)]
+    for path in paths:
+        append(path, started(), "bad\n", *(metrics(step, step / 1000) for step in range(1, 400)))
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with Catalogue(home) as catalogue:
+                for _ in range(3):
+                    catalogue.sync()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        for number in range(1, 9):
+            assert len(losses(catalogue, number)) == 399
+            assert catalogue.detail(number).notices == ("lines of events.jsonl that could not be read: 1",)
+    before = contents(home)
+    reindex(home)
+    assert contents(home) == before
+
+
+def test_readers_see_a_long_import_grow(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "BATCH_LINES", 20)
+    path = make_run(home, 1)
+    append(path, started(), *(metrics(step) for step in range(1, 2000)))
+    seen = []
+    with Catalogue(home) as writer, Catalogue(home) as reader:
+        thread = threading.Thread(target=writer.sync)
+        thread.start()
+        while thread.is_alive():
+            seen.append(sum(row.step or 0 for row in reader.runs()))
+            time.sleep(0.001)
+        thread.join()
+    assert seen == sorted(seen)
+    assert any(0 < step < 1999 for step in seen)
+
+
+_steps = st.integers(0, 40)
+_events = st.one_of(
+    st.builds(started, _steps),
+    st.builds(metrics, _steps, st.one_of(st.none(), st.floats(), st.text(max_size=2))),
+    st.builds(checkpoint, _steps),
+    st.builds(samples, _steps),
+    st.builds(lambda step: event("checkpoint_removed", step=step), _steps),
+    st.builds(lambda text: event("notice", text=text), st.text(max_size=3)),
+    st.builds(lambda step: event("ended", status="stopped", step=step, message="m"), _steps),
+    st.sampled_from(["broken\n", "{}\n", '{"event": "metrics"}\n', "\n", "[]\n"]),
+)
+
+
+_cuttings = {
+    "events": st.lists(_events, max_size=25),
+    "cuts": st.lists(st.integers(0, 6000), max_size=4),
+    "batch": st.integers(1, 30),
+}
+
+
+@settings(max_examples=10, deadline=None)
+@given(**_cuttings)
+def test_any_cutting_of_the_record_gives_the_same_rows(
+    tmp_path_factory: pytest.TempPathFactory, events: list[Any], cuts: list[int], batch: int
+) -> None:
+    check_cutting(tmp_path_factory.mktemp("cut") / "home", events, cuts, batch)
+
+
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None)
+@given(**_cuttings)
+def test_very_many_cuttings_of_the_record_give_the_same_rows(
+    tmp_path_factory: pytest.TempPathFactory, events: list[Any], cuts: list[int], batch: int
+) -> None:
+    check_cutting(tmp_path_factory.mktemp("cut") / "home", events, cuts, batch)
+
+
+def check_cutting(folder: Path, events: list[Any], cuts: list[int], batch: int) -> None:
+    """The record appended in pieces, a sync after each, against all of it read anew in batches."""
+    text = "".join(item if isinstance(item, str) else json.dumps(item) + "\n" for item in events).encode()
+    home = make_home(folder)
+    path = make_run(home, 1)
+    with Catalogue(home) as catalogue:
+        start = 0
+        for cut in [*sorted(min(cut, len(text)) for cut in cuts), len(text)]:
+            with (path / "events.jsonl").open("ab") as file:
+                file.write(text[start:cut])
+            start = cut
+            catalogue.sync()
+    piecewise = contents(home)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(record, "BATCH_LINES", batch)
+        reindex(home)
+    assert contents(home) == piecewise
