@@ -84,6 +84,16 @@ def autocast_pays(device: torch.device) -> bool:
     return False
 
 
+def be_deterministic(device: torch.device) -> None:
+    """Has torch choose, on this device, kernels that give the same bytes for the same input.
+
+    The CPU's already do. Set for the whole process; a kernel without such a form warns and goes on.
+    """
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS starts
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
 def _memory(device: torch.device) -> tuple[int | None, int | None]:
     """(all, free) bytes."""
     if device.type == "cpu":

@@ -106,6 +106,7 @@ class Training:
 
     def _prepare(self, images: Tensor) -> None:
         config, device = self._config, self._device
+        devices.be_deterministic(device)
         channels, size, _ = config.data.shape
         self._images = images.to(device)
         self._order = DataOrder(len(images), config.training.seed)
