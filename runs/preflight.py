@@ -22,9 +22,12 @@ from runs.status import running
 _IDLE_SHARE = 0.1
 
 
-def warnings(home: Home, config: Config, device: str) -> list[str]:
-    """What a person should know before starting this on that device, one line each."""
-    return [*_busy(home, resolve(device)), *_short_of_disk(home, config)]
+def warnings(home: Home, config: Config, device: str, *, trains: bool = True) -> list[str]:
+    """What a person should know before starting this on that device, one line each.
+
+    Only what `trains` writes checkpoints.
+    """
+    return [*_busy(home, resolve(device)), *(_short_of_disk(home, config) if trains else ())]
 
 
 @functools.cache

@@ -67,9 +67,8 @@ def _ask_to_stop(run: RunDirectory, shown: View) -> bool:
     from runs.stopping import request_stop
 
     request_stop(run)
-    shown.note(
-        "Stopping after this step, with a checkpoint. Ctrl-C again leaves it to that and stops watching."
-    )
+    how = "after this step, with a checkpoint" if run.kind == "train" else "after this step"
+    shown.note(f"Stopping {how}. Ctrl-C again stops only the watching.")
     return True
 
 
@@ -84,6 +83,7 @@ def conclude(detail: RunDetail, *, as_json: bool = False, show: bool = False, pr
     else:
         mark, colour = status_text(row.status)
         print(f"{printable(row.name)} {paint(mark, colour, coloured(sys.stdout))}{printable(_facts(detail))}")
+        print(printable(row.path))
         if show or sys.stdout.isatty():
             _draw(detail)
     if row.status == "finished":
@@ -107,8 +107,7 @@ def _facts(detail: RunDetail) -> str:
         "loss": number(row.loss),
         "at": rate(row.images_per_second),
     }
-    known = [f"{name} {value}" for name, value in facts.items() if value != UNKNOWN]
-    return "".join(f" · {part}" for part in [*known, row.path])
+    return "".join(f" · {name} {value}" for name, value in facts.items() if value != UNKNOWN)
 
 
 def _draw(detail: RunDetail) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import termios
 import time
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 NAME_CELLS = 20
 LINE_EVERY = 10.0  #: seconds between two plain lines
+LOCAL_FLAGS = 3  #: their place in what termios.tcgetattr returns
 
 
 class View(Protocol):
@@ -93,11 +95,13 @@ class Bar:
         self._task = self._progress.add_task("", total=None, run="", step="", state="starting")
 
     def __enter__(self) -> Bar:
+        self._echo = _echo_of_controls(None)  # a "^C" behind the bar would wrap, and the bar be left behind
         self._progress.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._progress.stop()
+        _echo_of_controls(self._echo)
 
     def update(self, detail: RunDetail, stopping: bool = False) -> None:
         row = detail.row
@@ -115,3 +119,14 @@ class Bar:
         from rich.text import Text
 
         self._progress.console.print(Text(printable(text)))
+
+
+def _echo_of_controls(earlier: int | None) -> int | None:
+    """Have the terminal not show the control keys pressed, or, given what this returned, as earlier."""
+    if not sys.stdin.isatty():
+        return None
+    attributes = termios.tcgetattr(sys.stdin)
+    flags = attributes[LOCAL_FLAGS]
+    attributes[LOCAL_FLAGS] = flags & ~termios.ECHOCTL if earlier is None else earlier
+    termios.tcsetattr(sys.stdin, termios.TCSANOW, attributes)
+    return int(flags)

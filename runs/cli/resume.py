@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     home = open_home(args)
     with open_catalogue(home) as catalogue:
         found = directory(catalogue.find(args.run))
-    starting.warn_before(home, found.config(), found.info["device"])
+    starting.warn_before(home, found.config(), found.info["device"], trains=found.kind == "train")
 
     def make() -> RunDirectory:
         resume(found, args.set)

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     given = [f"sampling.{key}={getattr(args, key)}" for key in OPTIONS if getattr(args, key) is not None]
     config = configfiles.override(parent.config(), given)
     starting.check_device(args.device)
-    starting.warn_before(home, config, args.device)
+    starting.warn_before(home, config, args.device, trains=False)
 
     def make() -> RunDirectory:
         return new_sampling(

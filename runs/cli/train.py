@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
     home = open_home(args)
     origin = _origin(home, args.origin) if args.origin else None
-    starting.warn_before(home, config, args.device)
+    starting.warn_before(home, config, args.device, trains=True)
 
     def make() -> RunDirectory:
         return new_training(

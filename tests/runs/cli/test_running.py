@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from runs import directory
+from runs.cli.main import main
 from runs.home import find
 from runs.status import probe
 from runs.stopping import stop
@@ -94,7 +95,7 @@ def test_sampling_into_a_grid_and_into_a_folder(trained: Path, tmp_path: Path) -
     assert "▀" in done.stdout
 
 
-def test_what_sample_refuses(trained: Path, tmp_path: Path) -> None:
+def test_what_sample_refuses(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, status, message in (
         (["base@15"], 1, "there are: 10, 20"),
         (["base@x"], 1, "write RUN@STEP"),
@@ -109,10 +110,14 @@ def test_what_sample_refuses(trained: Path, tmp_path: Path) -> None:
         (["base", "--name", "base"], 1, "base"),
         (["base", "--device", "cuda:99"], 2, "'cuda:99' is not on this machine; there are auto, "),
     ):
-        done = call(trained, "sample", *arguments)
-        assert (done.returncode, done.stdout) == (status, ""), (arguments, done)
-        assert message in done.stderr
-        assert len(done.stderr.splitlines()) <= 2
+        try:
+            left = main(["--home", str(trained), "sample", *arguments])
+        except SystemExit as leaving:
+            left = int(leaving.code or 0)
+        out, err = capsys.readouterr()
+        assert (left, out) == (status, ""), (arguments, err)
+        assert message in err
+        assert len(err.splitlines()) <= 2
     assert all(row["status"] == "finished" for row in call_json(trained, "ls"))
 
 
