@@ -1,0 +1,122 @@
+"""Real homes with real run directories: created as a launch does it, events appended as a worker does."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from ddpm import configfiles, events
+from ddpm.config import Config
+from runs.directory import RunDirectory
+from runs.home import Home
+
+
+def make_run(
+    home: Home,
+    name: str | None = None,
+    *,
+    preset: str = "digits",
+    steps: int = 200,
+    done: int = 200,
+    end: str | None = "finished",
+    message: str | None = None,
+    settings: tuple[str, ...] = (),
+    tags: tuple[str, ...] = (),
+    samples: int = 2,
+    checkpoints: int = 2,
+) -> RunDirectory:
+    """A training run with metrics every ten steps, sample grids and checkpoints; `end` None: never ended.
+
+    A name that a launch would refuse is written into run.json afterwards, as a hand could.
+    """
+    config, _ = configfiles.resolve(preset, [f"training.steps={steps}", *settings])
+    run = RunDirectory.create(
+        home,
+        kind="train",
+        config=config,
+        name=name if name and name.isprintable() else None,
+        stem=preset,
+        preset=preset,
+        tags=tags,
+        device="cpu",
+        command=("ddpm-tui", "train", preset),
+    )
+    if name and not name.isprintable():
+        run.edit(name=name)
+    batch = config.training.batch_size
+    record(run, events.Started(0, 0, steps, "cpu", "two cores", "float32", 1_234_567, "digits", 1797))
+    for step in range(10, done + 1, 10):
+        record(run, events.Metrics(step, step * batch, 1 / math.sqrt(step), 2e-4, 0.5 + 1 / step, 812.0))
+    for i in range(1, samples + 1):
+        at = done * i // samples
+        add_grid(run, at, at * batch)
+    for i in range(1, checkpoints + 1):
+        add_checkpoint(run, done * i // checkpoints, batch)
+    if end is not None:
+        finish(run, end, done, done * batch, message)
+    return run
+
+
+def record(run: RunDirectory, event: Any, time: str = "2026-11-23T14:25:00.000Z") -> None:
+    run.append_event(events.to_record(event, time))
+
+
+def add_grid(run: RunDirectory, step: int, images_seen: int) -> None:
+    path = run.path / "samples" / f"{step:08d}.png"
+    path.parent.mkdir(exist_ok=True)
+    Image.linear_gradient("L").resize((35, 35)).point(lambda v: (v + step) % 256).save(path)
+    record(run, events.SamplesWritten(step, images_seen, f"samples/{path.name}", 16, 0, "ddim", 50))
+
+
+def add_checkpoint(run: RunDirectory, step: int, batch: int) -> None:
+    folder = run.path / "checkpoints" / f"{step:08d}"
+    folder.mkdir(parents=True)
+    (folder / "state.json").write_text(json.dumps({"step": step}))
+    record(run, events.CheckpointWritten(step, step * batch, f"checkpoints/{step:08d}", 4_900_000, False))
+
+
+def finish(run: RunDirectory, status: str, step: int, images_seen: int, message: str | None = None) -> None:
+    """As worker and supervisor do at the end."""
+    record(run, events.Ended(status, step, images_seen, message))
+    end = {
+        "status": status, "code": int(status == "failed"), "signal": None, "out_of_memory": False,
+        "started_at": "2026-11-23T14:25:00Z", "ended_at": "2026-11-23T14:29:00Z", "message": message,
+    }  # fmt: skip
+    (run.path / "exit.json").write_text(json.dumps(end))
+
+
+def make_sampling(
+    home: Home, parent: RunDirectory, name: str | None = None, *, frames: int = 4
+) -> RunDirectory:
+    """A finished run that drew images, with its frames and its grid."""
+    config: Config = parent.config()
+    info = parent.info
+    run = RunDirectory.create(
+        home, kind="sample", config=config, name=name, stem=f"{parent.name}-sample", device="cpu",
+        parent={"uuid": info["uuid"], "id": info["id"], "name": info["name"], "step": 200},
+        checkpoint=parent.path / "checkpoints" / "00000200", command=("ddpm-tui", "sample", parent.name),
+    )  # fmt: skip
+    (run.path / "frames").mkdir()
+    for index in range(1, frames + 1):
+        for kind in ("xt", "x0"):
+            noise = Image.effect_noise((35, 35), 20 * (frames - index) + 1)
+            noise.save(run.path / "frames" / f"{index:04d}-{kind}.png")
+        x_t, x_0 = f"frames/{index:04d}-xt.png", f"frames/{index:04d}-x0.png"
+        done, timestep = 16 * (index == frames), 1000 - 1000 // frames * index
+        record(run, events.Denoising(index, frames, timestep, done, 16, x_t, x_0))
+    path = run.path / "samples" / "grid.png"
+    path.parent.mkdir()
+    Image.linear_gradient("L").resize((35, 35)).save(path)
+    record(run, events.SamplesWritten(200, 0, "samples/grid.png", 16, 0, "ddim", frames))
+    finish(run, "finished", 16, 0)
+    return run
+
+
+def home_at(path: Path) -> Home:
+    home = Home(path)
+    home.runs.mkdir(parents=True)
+    return home

@@ -1,0 +1,204 @@
+"""What can be done with a run, on every screen that has one under its cursor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runs import humanize
+from runs.rows import RunDetail, RunRow
+from runs.text import printable
+from tui.screens.base import Place
+
+if TYPE_CHECKING:
+    from runs.directory import RunDirectory
+
+
+class RunActions(Place):
+    """Stop, resume, delete, sample, clone, edit, copy the path of `chosen()`."""
+
+    def chosen(self) -> RunRow | None:
+        """The run that a key means."""
+        raise NotImplementedError
+
+    def can(self, action: str) -> bool:
+        run = self.chosen()
+        if action == "stop":
+            return run is not None and run.status == "running"
+        if action == "resume":
+            return run is not None and run.kind == "train" and run.status != "running" and not _complete(run)
+        if action in ("sample", "clone"):
+            return run is not None and (run.kind == "train" or action == "sample")
+        if action == "delete":
+            return run is not None and run.status != "running"
+        if action in ("edit", "copy_path", "open", "mark"):
+            return run is not None
+        return super().can(action)
+
+    def action_stop(self) -> None:
+        """Asks once; asked again, offers to end the run at once."""
+        run = self.chosen()
+        if run is None:
+            return
+        path = Path(run.path)
+
+        def ask() -> bool:
+            from runs import stopping
+
+            if (path / "stop").exists():
+                return False
+            stopping.request_stop(_directory(run))
+            return True
+
+        def asked(first: bool) -> None:
+            if first:
+                self.say(f"{run.name} was asked to stop; it writes a checkpoint first")
+                self.cockpit.look_now()
+            else:
+                self._force(run)
+
+        self.background("stop", ask, asked)
+
+    def _force(self, run: RunRow) -> None:
+        from tui.screens.dialogs import Confirm
+
+        def end() -> None:
+            from runs import stopping
+
+            stopping.stop(_directory(run), patience=0)
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.background("force", end, lambda _: self.cockpit.look_now(), slow=True)
+
+        self.app.push_screen(
+            Confirm(
+                f"{run.name} was asked to stop already. End it now?",
+                "end it now",
+                "What it did since its last checkpoint is lost.",
+            ),
+            answered,
+        )
+
+    def action_resume(self) -> None:
+        run = self.chosen()
+        if run is None:
+            return
+
+        def resume() -> None:
+            from runs import launch
+
+            launch.resume(_directory(run))
+
+        def resumed(_: None) -> None:
+            self.say(f"{run.name} goes on")
+            self.cockpit.look_now()
+
+        self.background("resume", resume, resumed, slow=True)
+
+    def action_delete(self) -> None:
+        runs = [run for run in self.chosen_all() if run.status != "running"]
+        if not runs:
+            return
+
+        def measure() -> int:
+            from runs import trash
+
+            return sum(trash.size(Path(run.path)) for run in runs)
+
+        self.background("measure", measure, lambda size: self._confirm_delete(runs, size))
+
+    def chosen_all(self) -> list[RunRow]:
+        """The runs that a key may mean together."""
+        run = self.chosen()
+        return [] if run is None else [run]
+
+    def _confirm_delete(self, runs: list[RunRow], size: int) -> None:
+        from tui.screens.dialogs import Confirm
+
+        def move() -> int:
+            from runs import trash
+
+            return sum(trash.move(self.cockpit.home, _directory(run)) for run in runs)
+
+        def moved(freed: int) -> None:
+            self.say(f"{what} moved to the trash: {humanize.bytes_text(freed)}")
+            self.deleted(runs)
+            self.cockpit.look_now()
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.background("delete", move, moved)
+
+        what = f"#{runs[0].id} {runs[0].name}" if len(runs) == 1 else f"{len(runs)} runs"
+        self.app.push_screen(
+            Confirm(
+                f"Move {what} ({humanize.bytes_text(size)}) to the trash?",
+                "move to the trash",
+                "`ddpm-tui rm --purge` empties it.",
+            ),
+            answered,
+        )
+
+    def deleted(self, runs: list[RunRow]) -> None:
+        """Called when runs are gone."""
+
+    def action_edit(self) -> None:
+        run = self.chosen()
+        if run is not None:
+            store = self.cockpit.store
+            self.background("edit", lambda: store.detail(run.id), self._edit)
+
+    def _edit(self, detail: RunDetail) -> None:
+        from tui.screens.dialogs import EditRun
+
+        run = detail.row
+
+        def answered(values: tuple[str, list[str], str] | None) -> None:
+            if values is None:
+                return
+            name, tags, notes = values
+            # What was shown of hostile characters is a stand-in: unchanged text is not written back.
+            changes = {
+                "name": name if name != printable(run.name) else None,
+                "tags": tags if tags != printable(" ".join(run.tags)).split() else None,
+                "notes": notes if notes != printable(detail.notes) else None,
+            }
+
+            def save() -> None:
+                from runs import editing
+
+                editing.edit(self.cockpit.home, _directory(run), **changes)  # type: ignore[arg-type]
+
+            self.background("edit", save, lambda _: self.cockpit.look_now())
+
+        self.app.push_screen(EditRun(detail), answered)
+
+    def action_copy_path(self) -> None:
+        run = self.chosen()
+        if run is not None:
+            self.cockpit.copy(run.path, "Path")
+
+    def action_sample(self) -> None:
+        from tui.screens.sample import SampleScreen
+
+        run = self.chosen()
+        if run is not None:
+            self.app.push_screen(SampleScreen(run))
+
+    def action_clone(self) -> None:
+        from tui.screens.new import NewScreen
+
+        run = self.chosen()
+        if run is not None:
+            self.app.push_screen(NewScreen(clone=run))
+
+
+def _complete(run: RunRow) -> bool:
+    return run.step is not None and run.total_steps is not None and run.step >= run.total_steps
+
+
+def _directory(run: RunRow) -> RunDirectory:
+    from runs.directory import RunDirectory
+
+    return RunDirectory(Path(run.path))

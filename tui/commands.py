@@ -1,0 +1,64 @@
+"""The command that does the same as a form in the app: what is shown, copied and recorded with the run."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from ddpm import configfiles
+from ddpm.config import Config, SamplingConfig
+
+PROGRAM = "ddpm-tui"
+
+
+def settings(config: Config, base: Config) -> list[str]:
+    """The `section.key=value` that make `config` of `base`."""
+    ours, theirs = configfiles.flatten(config), configfiles.flatten(base)
+    return [
+        f"{key}={'unset' if value is None else configfiles.format_value(value)}"
+        for key, value in ours.items()
+        if value != theirs[key]
+    ]
+
+
+def train(
+    source: str,
+    base: Config,
+    config: Config,
+    *,
+    name: str = "",
+    tags: Sequence[str] = (),
+    device: str = "auto",
+    start: str = "",
+) -> tuple[str, ...]:
+    """`source` is a preset or a file, `base` what it says, `start` a RUN@STEP whose weights to begin with."""
+    words = [PROGRAM, "train", source]
+    for setting in settings(config, base):
+        words += ["--set", setting]
+    if start:
+        words += ["--from", start]
+    return tuple(words + _identity(name, tags, device))
+
+
+def sample(
+    run: str, step: int, sampling: SamplingConfig, usual: SamplingConfig, *, device: str = "auto"
+) -> tuple[str, ...]:
+    """Of a run's checkpoint; what is as `usual` in the run's configuration needs no word."""
+    words = [PROGRAM, "sample", f"{run}@{step}", "-n", str(sampling.count)]
+    for key in ("sampler", "steps", "eta", "spacing", "seed"):
+        value = getattr(sampling, key)
+        if value != getattr(usual, key):
+            words += [f"--{key}", "unset" if value is None else configfiles.format_value(value)]
+    return tuple(words + _identity("", (), device))
+
+
+def _identity(name: str, tags: Sequence[str], device: str) -> list[str]:
+    words = ["--name", name] if name else []
+    for tag in tags:
+        words += ["--tag", tag]
+    return words + (["--device", device] if device != "auto" else [])
+
+
+def shell(command: Sequence[str]) -> str:
+    """The command as one types it."""
+    return shlex.join(command)

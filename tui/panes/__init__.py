@@ -1,0 +1,1 @@
+"""Parts of a run's screen, one behind each tab; made when first looked at."""

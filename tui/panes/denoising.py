@@ -1,0 +1,131 @@
+"""x_t and the predicted x_0 side by side, step by step; at the end the grid."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Static
+
+from runs.rows import DenoisingRow, RunDetail
+from runs.text import printable
+from tui.panes.base import Pane
+from tui.widgets.filmstrip import PositionBar
+from tui.widgets.picture import Picture
+
+_NAME = re.compile(r"(\d+)-xt\.png")
+
+
+class DenoisingPane(Pane, can_focus=True):
+    """Follows the run while the last frame is shown; ← → look at the others, the last one is the grid."""
+
+    ACTS = frozenset({"earlier", "later"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._detail: RunDetail | None = None
+        self._frames: list[int] = []
+        self._at: int | None = None  # None: the newest there is
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(id="pair"):
+            with Vertical():
+                yield Static("x_t, what the network sees", classes="picture-title", markup=False)
+                yield Picture(id="x-t", alt="waiting for the first step", max_columns=90)
+            with Vertical():
+                yield Static("predicted x_0", classes="picture-title", markup=False)
+                yield Picture(id="x-0", alt="", max_columns=90)
+        with Vertical(id="grid"):
+            yield Picture(id="grid-picture", max_columns=120)
+        yield PositionBar()
+        yield Static(id="where", markup=False)
+
+    def enter(self) -> None:
+        self.focus()
+
+    # -- data ---------------------------------------------------------------------------------------
+
+    def show(self, detail: RunDetail) -> None:
+        self._detail = detail
+        folder = Path(detail.row.path) / "frames"
+
+        def read() -> list[int]:
+            if not folder.is_dir():
+                return []
+            return sorted(int(m[1]) for p in folder.iterdir() if (m := _NAME.fullmatch(p.name)))
+
+        self.background("frames", read, self._show_frames)
+
+    def _show_frames(self, frames: list[int]) -> None:
+        self._frames = frames
+        self._draw()
+
+    @property
+    def _grid(self) -> Path | None:
+        samples = self._detail.samples if self._detail else ()
+        return Path(samples[-1].path) if samples else None
+
+    @property
+    def _count(self) -> int:
+        """Places on the bar: the frames, and the grid when it is there."""
+        return len(self._frames) + (self._grid is not None)
+
+    def _draw(self) -> None:
+        detail, count = self._detail, self._count
+        if detail is None:
+            return
+        at = count - 1 if self._at is None else min(self._at, count - 1)
+        position = self.query_one(PositionBar)
+        position.total, position.index = count, max(0, at)
+        grid = at >= len(self._frames) and self._grid is not None
+        self.query_one("#pair").display = not grid
+        self.query_one("#grid").display = grid
+        if grid:
+            self.query_one("#grid-picture", Picture).show(self._grid)
+        elif at >= 0:
+            self._draw_pair(Path(detail.row.path) / "frames", self._frames[at])
+        self.query_one("#where", Static).update(self._words(detail, at, grid))
+
+    def _draw_pair(self, folder: Path, index: int) -> None:
+        self.query_one("#x-t", Picture).show(folder / f"{index:04d}-xt.png")
+        self.query_one("#x-0", Picture).show(folder / f"{index:04d}-x0.png")
+
+    def _words(self, detail: RunDetail, at: int, grid: bool) -> Text:
+        if grid:
+            return Text(printable(str(self._grid)), style=self.ink.dim)
+        frame = detail.frame
+        if at < 0 or frame is None:
+            return Text("")
+        return Text(_step(frame, self._frames[at]), style=self.ink.dim)
+
+    # -- keys ---------------------------------------------------------------------------------------
+
+    def _move(self, by: int) -> None:
+        count = self._count
+        if not count:
+            return
+        at = count - 1 if self._at is None else self._at
+        at = max(0, min(at + by, count - 1))
+        self._at = None if at == count - 1 else at
+        self._draw()
+
+    def action_earlier(self) -> None:
+        self._move(-1)
+
+    def action_later(self) -> None:
+        self._move(1)
+
+    def on_position_bar_chosen(self, event: PositionBar.Chosen) -> None:
+        event.stop()
+        self._move(event.index - (self._count - 1 if self._at is None else self._at))
+
+
+def _step(latest: DenoisingRow, index: int) -> str:
+    """Where in the sampling a frame stands; the timestep is known of the latest."""
+    line = f"step {index} of {latest.total}"
+    if index == latest.index:
+        line += f" · t = {latest.timestep}"
+    return f"{line} · {latest.done} of {latest.count} images done"

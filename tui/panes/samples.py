@@ -1,0 +1,58 @@
+"""Sample grids of a training run over time, to scrub through."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from runs.rows import RunDetail, SampleRow
+from tui.panes.base import Pane
+from tui.widgets.filmstrip import Filmstrip, Frame
+
+
+class SamplesPane(Pane):
+    """The latest grid at first; it moves on with the run while the last one is shown."""
+
+    ACTS = frozenset({"earlier", "later"})
+
+    def compose(self) -> ComposeResult:
+        yield Filmstrip(alt="no samples yet", max_columns=100)
+        yield Static(id="sample-path", markup=False)
+
+    def enter(self) -> None:
+        self.strip.focus()
+
+    @property
+    def strip(self) -> Filmstrip:
+        return self.query_one(Filmstrip)
+
+    def show(self, detail: RunDetail) -> None:
+        frames = [Frame(Path(s.path), caption(s), s.images_seen) for s in detail.samples]
+        if tuple(frames) != self.strip.frames:
+            self.strip.set_frames(frames)
+        self._show_path()
+
+    def on_filmstrip_scrubbed(self) -> None:
+        self._show_path()
+
+    def _show_path(self) -> None:
+        frame = self.strip.frame
+        self.query_one("#sample-path", Static).update("" if frame is None else str(frame.path))
+
+    def action_earlier(self) -> None:
+        self.strip.action_step(-1)
+
+    def action_later(self) -> None:
+        self.strip.action_step(1)
+
+
+def caption(sample: SampleRow) -> str:
+    """ "step 5,000 · ddim 50 · seed 0"."""
+    parts = [f"step {sample.step:,}"]
+    if sample.sampler:
+        parts.append(f"{sample.sampler} {sample.sampler_steps or ''}".strip())
+    if sample.seed is not None:
+        parts.append(f"seed {sample.seed}")
+    return " · ".join(parts)

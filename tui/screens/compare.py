@@ -1,0 +1,197 @@
+"""Marked runs side by side: what differs between them, their losses, their latest samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rich.table import Table
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.widget import Widget
+from textual.widgets import Static
+
+from runs import humanize
+from runs.rows import Bucket, RunDetail
+from runs.text import printable
+from tui import keys
+from tui.columns import number, status_text
+from tui.panes.charts import SMOOTHINGS, MetricChart
+from tui.panes.config import value_text
+from tui.panes.samples import caption
+from tui.screens.base import Place
+from tui.theme import SERIES
+from tui.widgets.chart import ChartSeries, LineChart
+from tui.widgets.filmstrip import Filmstrip, Frame
+
+#: Grids side by side; more would be too small to see anything.
+STRIPS = 4
+
+Answer = tuple[list[RunDetail], dict[int, list[Bucket]]]
+
+
+class CompareScreen(Place):
+    """Two or more runs; a run has the same colour everywhere."""
+
+    place = "compare"
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("compare")]
+
+    def __init__(self, run_ids: Sequence[int]) -> None:
+        super().__init__()
+        self._ids = list(run_ids)
+        self._details: list[RunDetail] = []
+        self._all = False
+
+    def body(self) -> Iterable[Widget]:
+        yield CompareBody(min(len(self._ids), STRIPS))
+
+    def on_mount(self) -> None:
+        self.headline("Runs › Compare", f"{len(self._ids)} runs")
+        chart = self.query_one(LineChart)
+        chart.smoothing, chart.y_log = self.cockpit.settings.smoothing, self.cockpit.settings.log_scale
+        self.query_one("#differences", VerticalScroll).focus()
+
+    # -- data ---------------------------------------------------------------------------------------
+
+    def refresh_data(self) -> None:
+        store, ids = self.cockpit.store, self._ids
+        first, last = self.query_one(LineChart).range or (None, None)
+
+        def read() -> Answer:
+            details = store.details(ids)
+            losses = {i: store.catalogue.series(i, "loss", 240, first=first, last=last) for i in ids}
+            return details, losses
+
+        self.background("compare", read, self._show)
+
+    def _show(self, answer: Answer) -> None:
+        self._details, losses = answer
+        self.query_one(LineChart).set_series(
+            [
+                ChartSeries(printable(detail.row.name), self._colour(i), losses[detail.row.id])
+                for i, detail in enumerate(self._details)
+            ]
+        )
+        self._show_tables()
+        for strip, detail in zip(self.query(Filmstrip), self._details, strict=False):
+            frames = [
+                Frame(Path(s.path), f"{printable(detail.row.name)} · {caption(s)}", s.images_seen)
+                for s in detail.samples
+            ]
+            if tuple(frames) != strip.frames:
+                strip.set_frames(frames)
+
+    def _colour(self, place: int) -> str:
+        colours = SERIES.get(self.app.theme, SERIES["dark"])
+        return colours[place % len(colours)]
+
+    # -- tables -------------------------------------------------------------------------------------
+
+    def _show_tables(self) -> None:
+        self.query_one("#summary-table", Static).update(self._summary())
+        self.query_one("#differences-table", Static).update(self._differences())
+
+    def _table(self, first: str) -> Table:
+        ink = self.cockpit.ink
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="", expand=False)
+        table.add_column(Text(first, style=ink.dim), style=ink.dim, no_wrap=True)
+        for i, detail in enumerate(self._details):
+            name = Text(f"● {printable(detail.row.name)}", style=self._colour(i), no_wrap=True)
+            table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=8, max_width=28)
+        return table
+
+    def _summary(self) -> Table:
+        ink, table = self.cockpit.ink, self._table("")
+        rows = [d.row for d in self._details]
+        table.add_row("status", *(status_text(r.status, ink) for r in rows))
+        table.add_row("step", *(Text("–" if r.step is None else f"{r.step:,}") for r in rows))
+        table.add_row("images seen", *(Text(humanize.count(r.images_seen)) for r in rows))
+        table.add_row("loss", *(number(r.loss, ink) for r in rows))
+        table.add_row("speed", *(Text(humanize.rate(r.images_per_second)) for r in rows))
+        if any(r.fid is not None for r in rows):
+            table.add_row("FID", *(number(r.fid, ink) for r in rows))
+        return table
+
+    def _differences(self) -> Table:
+        ink, table = self.cockpit.ink, self._table("all values" if self._all else "what differs")
+        flat = [_flat(detail.config) for detail in self._details]
+        keys_ = list(dict.fromkeys(key for values in flat for key in values))
+        for key in keys_:
+            texts = [value_text(values.get(key)) for values in flat]
+            differs = len(set(texts)) > 1
+            if differs or self._all:
+                style = ink.strong if differs else ink.dim
+                table.add_row(Text(key), *(Text(text, style=style) for text in texts))
+        if not table.row_count:
+            table.add_row(Text("nothing: the configurations are equal"))
+        return table
+
+    # -- keys ---------------------------------------------------------------------------------------
+
+    def action_all(self) -> None:
+        self._all = not self._all
+        self._show_tables()
+
+    def action_log_scale(self) -> None:
+        chart = self.query_one(LineChart)
+        chart.y_log = not chart.y_log
+        self.cockpit.remember(log_scale=chart.y_log)
+
+    def action_smoothing(self) -> None:
+        chart = self.query_one(LineChart)
+        chart.smoothing = next((s for s in SMOOTHINGS if s > chart.smoothing + 1e-6), SMOOTHINGS[0])
+        self.cockpit.remember(smoothing=chart.smoothing)
+
+    def action_earlier(self) -> None:
+        self._scrub(-1)
+
+    def action_later(self) -> None:
+        self._scrub(1)
+
+    def _scrub(self, by: int) -> None:
+        """The strip with most grids leads; the others show what was drawn after as many images seen."""
+        strips = [strip for strip in self.query(Filmstrip) if strip.frames]
+        if strips:
+            max(strips, key=lambda strip: len(strip.frames)).action_step(by)
+
+    @on(Filmstrip.Scrubbed)
+    def _scrubbed(self, event: Filmstrip.Scrubbed) -> None:
+        for strip in self.query(Filmstrip):
+            if strip is not event.strip and event.frame.x is not None:
+                strip.scrub_to(x=event.frame.x)
+
+    @on(LineChart.RangeChanged)
+    def _range_changed(self) -> None:
+        self.refresh_data()
+
+
+class CompareBody(Vertical):
+    """Tables and chart above, the grids below; in a narrow terminal one below the other, scrolled."""
+
+    def __init__(self, strips: int) -> None:
+        super().__init__()
+        self._strips = strips
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(id="upper"):
+            with VerticalScroll(id="differences"):
+                yield Static(id="summary-table", markup=False)
+                yield Static(id="differences-table", markup=False)
+            yield MetricChart("loss", id="losses")
+        with Horizontal(id="strips"):
+            for _ in range(self._strips):
+                yield Filmstrip(alt="no samples")
+
+
+def _flat(config: dict[str, Any]) -> dict[str, Any]:
+    """{"training.steps": …} of a configuration by sections."""
+    return {
+        f"{section}.{name}": value
+        for section, values in config.items()
+        if isinstance(values, dict)
+        for name, value in values.items()
+    }

@@ -1,0 +1,264 @@
+"""A new run: what it starts from, its configuration, the command that does the same, launch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Button, Input, OptionList, Select, Static
+
+from ddpm.config import Config
+from runs import humanize
+from runs.rows import RunRow
+from runs.text import printable
+from tui import commands, keys, sources
+from tui.screens.base import Place
+from tui.sources import Source
+from tui.widgets.config_form import ConfigForm
+
+#: Seconds after a change before the launch is checked for what may go wrong.
+SETTLE = 0.5
+
+
+class NewScreen(Place):
+    """Also a clone with changes, and a run that begins with another's weights (`start`: a step of `clone`)."""
+
+    place = "new"
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("new")]
+
+    def __init__(self, clone: RunRow | None = None, start: int | None = None) -> None:
+        super().__init__()
+        self._clone, self._start = clone, start
+        self._sources: list[Source] = []
+        self._source: Source | None = None
+        self._settle: Timer | None = None
+        self._launching = False
+
+    def body(self) -> Iterable[Widget]:
+        yield NewBody()
+
+    def on_mount(self) -> None:
+        self.headline("Runs › New run", self._note())
+        self.query_one(OptionList).focus()
+        clone = self._clone
+        self.background(
+            "sources",
+            lambda: ([sources.clone(clone)] if clone else []) + sources.presets(),
+            self._show_sources,
+        )
+        self.background("devices", _devices, self._show_devices, slow=True)
+
+    def _note(self) -> str:
+        if self._clone is None:
+            return ""
+        name = f"#{self._clone.id} {self._clone.name}"
+        return (
+            f"changes of {name}"
+            if self._start is None
+            else f"begins with the weights of {name}@{self._start}"
+        )
+
+    # -- what to start from -------------------------------------------------------------------------
+
+    async def _show_sources(self, found: list[Source]) -> None:
+        self._sources = found
+        first = found[0]
+        await self.query_one("#making").mount(ConfigForm(first.config, first.base), before="#command")
+        choices = self.query_one("#sources", OptionList)
+        choices.clear_options()
+        choices.add_options([Content(printable(source.title)) for source in found])
+        choices.highlighted = 0
+
+    @on(OptionList.OptionHighlighted, "#sources")
+    def _source_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        source = self._sources[event.option_index]
+        if source is self._source:
+            return
+        self._source = source
+        self.query_one("#summary", Static).update(Text(printable(source.summary, newlines=True)))
+        if source.tags:
+            self.query_one("#tags", Input).value = printable(" ".join(source.tags))
+        self.query_one("#name", Input).placeholder = f"unset: {source.preset or 'run'}-1, -2, …"
+        self.query_one(ConfigForm).load(source.config, source.base)
+        devices = self.query_one("#device", Select)
+        if source.device in _values(devices):
+            devices.value = source.device
+
+    @on(OptionList.OptionSelected, "#sources")
+    def _source_selected(self) -> None:
+        self.query_one("#launch").focus()
+
+    def _show_devices(self, found: list[tuple[str, str]]) -> None:
+        devices = self.query_one("#device", Select)
+        chosen = devices.value
+        devices.set_options([_AUTO, *((Content(printable(title)), name) for title, name in found)])
+        devices.value = chosen
+        if self._source is not None and self._source.device in _values(devices):
+            devices.value = self._source.device
+
+    # -- what will happen ---------------------------------------------------------------------------
+
+    def _config(self) -> Config | None:
+        form = self.query(ConfigForm)
+        return form.first().config() if form else None
+
+    @property
+    def _device(self) -> str:
+        return str(self.query_one("#device", Select).value)
+
+    def _identity(self) -> tuple[str, list[str]]:
+        name = self.query_one("#name", Input).value.strip()
+        return name, self.query_one("#tags", Input).value.replace(",", " ").split()
+
+    def _command(self) -> tuple[str, ...] | None:
+        config, source = self._config(), self._source
+        if config is None or source is None:
+            return None
+        name, tags = self._identity()
+        begin = f"{self._clone.id}@{self._start}" if self._clone and self._start is not None else ""
+        return commands.train(
+            source.word, source.base, config, name=name, tags=tags, device=self._device, start=begin
+        )
+
+    @on(ConfigForm.Changed)
+    @on(Input.Changed)
+    @on(Select.Changed)
+    def _changed(self) -> None:
+        if not self.query(ConfigForm):
+            return
+        command = self._command()
+        problems = self.query_one(ConfigForm).problems()
+        line = Text(no_wrap=False, overflow="fold")
+        if command is not None:
+            line.append("$ ", style=self.cockpit.ink.faint).append(printable(commands.shell(command)))
+        elif problems:
+            line.append("; ".join(problems.values()), style=self.cockpit.ink.error)
+        self.query_one("#command", Static).update(line)
+        self.query_one("#launch", Button).disabled = command is None
+        if self._settle is not None:
+            self._settle.stop()
+        self._settle = self.set_timer(SETTLE, self._check)
+        self.keys_changed()
+
+    def _check(self) -> None:
+        """Looks in the background whether device and disk will do."""
+        config, device, home = self._config(), self._device, self.cockpit.home
+        if config is None:
+            return
+
+        def warnings() -> list[str]:
+            from runs import preflight
+
+            return preflight.warnings(home, config, device)
+
+        self.background("warnings", warnings, self._show_warnings, failed=lambda _: None, slow=True)
+
+    def _show_warnings(self, lines: list[str]) -> None:
+        text = Text("\n".join(f"! {printable(line)}" for line in lines), style=self.cockpit.ink.warning)
+        self.query_one("#warnings", Static).update(text)
+        self.query_one("#warnings").display = bool(lines)
+
+    # -- keys ---------------------------------------------------------------------------------------
+
+    def can(self, action: str) -> bool:
+        if action in ("launch", "copy_command"):
+            return self.ready and self._command() is not None
+        return super().can(action)
+
+    @on(Button.Pressed, "#launch")
+    def action_launch(self) -> None:
+        command, config, source = self._command(), self._config(), self._source
+        if command is None or config is None or source is None or self._launching:
+            return
+        self._launching = True
+        self.query_one("#launch", Button).label = "launching …"
+        home, store, device = self.cockpit.home, self.cockpit.store, self._device
+        name, tags = self._identity()
+        clone, start = self._clone, self._start
+
+        def launch() -> RunRow:
+            from runs.directory import RunDirectory
+            from runs.launch import new_training
+
+            begin = (RunDirectory(Path(clone.path)), start) if clone and start is not None else None
+            run = new_training(
+                home,
+                config,
+                preset=source.preset,
+                name=name or None,
+                tags=tags,
+                device=device,
+                start=begin,
+                command=command,
+            )
+            store.sync()
+            return store.catalogue.find(str(run.id))
+
+        self.background("launch", launch, self._launched, failed=self._not_launched, slow=True)
+
+    def _launched(self, run: RunRow) -> None:
+        self.say(f"{run.name} started; it goes on when you leave")
+        if self.is_current:
+            self.cockpit.replace_by_run(run)
+
+    def _not_launched(self, line: str) -> None:
+        self._launching = False
+        self.query_one("#launch", Button).label = _LAUNCH
+        self.say(line, "error")
+
+    def action_copy_command(self) -> None:
+        command = self._command()
+        if command is not None:
+            self.cockpit.copy(commands.shell(command), "Command")
+
+
+_LAUNCH = Content("Launch  ^l")
+_AUTO: tuple[Any, str] = (Content("auto, the best there is"), "auto")
+
+
+class NewBody(Horizontal):
+    """What to start from at the left, the configuration at the right, below it what will happen."""
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="choice"):
+            yield Static("start from", markup=False, classes="caption")
+            yield OptionList(id="sources", markup=False, compact=True)
+            yield Static(id="summary", markup=False)
+        with Vertical(id="making"):
+            with Horizontal(classes="line"):
+                yield Static("name", markup=False, classes="label")
+                yield Input(id="name", compact=True, max_length=100)
+            with Horizontal(classes="line"):
+                yield Static("tags", markup=False, classes="label")
+                yield Input(id="tags", compact=True, placeholder="separated by spaces")
+            with Horizontal(classes="line"):
+                yield Static("device", markup=False, classes="label")
+                yield Select([_AUTO], value="auto", allow_blank=False, id="device", compact=True)
+            yield Static(id="command", markup=False)
+            yield Static(id="warnings", markup=False)
+            yield Button(_LAUNCH, id="launch", compact=True)
+
+
+def _devices() -> list[tuple[str, str]]:
+    """(title, name) of each device."""
+    from runs import preflight
+
+    found = []
+    for device in preflight.devices():
+        free = device.get("memory_free")
+        title = f"{device['name']}, {device['title']}" if device.get("title") else str(device["name"])
+        found.append((title + (f", {humanize.bytes_text(free)} free" if free else ""), str(device["name"])))
+    return found
+
+
+def _values(select: Select[Any]) -> set[Any]:
+    return {value for _, value in select._options}
