@@ -84,7 +84,7 @@ def conclude(detail: RunDetail, *, as_json: bool = False, show: bool = False, pr
         mark, colour = status_text(row.status)
         print(f"{printable(row.name)} {paint(mark, colour, coloured(sys.stdout))}{printable(_facts(detail))}")
         print(printable(row.path))
-        if show or sys.stdout.isatty():
+        if (show or sys.stdout.isatty()) and row.status in ("finished", "stopped"):
             _draw(detail)
     if row.status == "finished":
         return 0

@@ -53,6 +53,7 @@ GROUPS: tuple[tuple[str, dict[str, str]], ...] = (
     ),
 )
 VERBS = {verb: summary for _, verbs in GROUPS for verb, summary in verbs.items()}
+INTERRUPTED = 130  #: exit status after Ctrl-C, as shells have it
 ALIASES = {"open": "app", "list": "ls", "log": "logs", "remove": "rm"}
 
 EXAMPLES = """
@@ -76,6 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return status
 
 
@@ -125,8 +128,6 @@ def _guarded(program: str, run: Callable[[Namespace], int], args: Namespace) -> 
         return run(args)
     except UsageError as error:
         fail(program, str(error))
-    except KeyboardInterrupt:
-        return 130
     except BrokenPipeError:
         raise
     except Exception as error:

@@ -198,3 +198,14 @@ def test_reindex_rebuilds(home: Home, capsys: pytest.CaptureFixture[str]) -> Non
     home.catalogue.unlink()
     assert out(capsys, "reindex") == "2 runs in the catalogue\n"
     assert out_json(capsys, "ls") == before
+
+
+def test_a_damaged_catalogue_is_rebuilt_with_a_word(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    record(home, "a")
+    before = out_json(capsys, "ls")
+    home.catalogue.write_bytes(b"not a database at all" * 1000)
+    assert main(["ls", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == before
+    assert printed.err.startswith("warning: ")
+    assert len(printed.err.splitlines()) == 1

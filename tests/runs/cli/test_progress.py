@@ -1,0 +1,83 @@
+"""What stands on standard error while a run is followed, and how Ctrl-C is counted."""
+
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from runs.catalogue import Catalogue
+from runs.cli import progress
+from runs.cli.interrupts import Interrupts
+from runs.home import find
+from runs.rows import RunDetail
+from tests.runs.cli.command import record
+
+
+@pytest.fixture
+def detail(tmp_path: Path) -> RunDetail:
+    home = find(str(tmp_path))
+    record(home, "[red]\x1b[31mname", status=None, loss=0.5)
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        found = catalogue.detail(1)
+    return replace(found, row=replace(found.row, status="running", total_steps=20, seconds_left=200.0))
+
+
+def test_state_leaves_out_what_is_unknown(detail: RunDetail) -> None:
+    assert progress.state(detail.row) == ["loss 0.5", "97 img/s", "3 min 20 s left"]
+    assert progress.state(detail.row, stopping=True) == ["loss 0.5", "97 img/s", "stopping"]
+    unknown = replace(detail.row, loss=None, images_per_second=None, seconds_left=None)
+    assert progress.state(unknown) == []
+
+
+def test_lines_come_now_and_then(
+    detail: RunDetail, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    view = progress.Lines()
+    with view:
+        for clock[0], step in ((100, 10), (101, 11), (109, 12), (110, 12), (115, 13), (121, 13), (131, 13)):
+            view.update(replace(detail, row=replace(detail.row, step=step)))
+        view.note("a\x1b[2Jnote")
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    lines = printed.err.splitlines()
+    assert lines[0] == "[red]␛[31mname  10/20  loss 0.5  97 img/s  3 min 20 s left"
+    assert [line.split()[1] for line in lines[1:-1]] == ["12/20", "13/20"]
+    assert lines[-1] == "a␛[2Jnote"
+
+
+def test_a_run_that_has_told_nothing_gets_no_line(
+    detail: RunDetail, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress.Lines().update(replace(detail, row=replace(detail.row, step=None)))
+    assert capsys.readouterr().err == ""
+
+
+def test_the_bar_shows_names_literally(detail: RunDetail) -> None:
+    bar = progress.Bar()
+    bar.update(detail)
+    with bar.console.capture() as shown:
+        bar.console.print(bar._progress)
+    assert "[red]␛[31mname" in shown.get()
+    assert "10/20" in shown.get()
+    assert "loss 0.5" in shown.get()
+    assert "\x1b[31m" not in shown.get()
+
+
+def test_interrupts_are_counted_and_wake_a_wait() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with Interrupts() as interrupts:
+        start = time.monotonic()
+        os.kill(os.getpid(), signal.SIGINT)
+        interrupts.wait(10)
+        assert time.monotonic() - start < 5
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupts.count == 2
+        interrupts.wait(10)
+        interrupts.wait(0)
+    assert signal.getsignal(signal.SIGINT) is before
