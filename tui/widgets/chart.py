@@ -182,7 +182,8 @@ class LineChart(Widget, can_focus=True):
         frame = self._current_frame()
         cursor = frame.plot.column(self.cursor_x) if frame.plot and self.cursor_x is not None else None
         segments = [Segment(text, self._style(key)) for text, key in frame.row(y, cursor)]
-        return Strip(segments).adjust_cell_length(self.size.width)
+        ground = Style(bgcolor=self.background_colors[1].rich_color)
+        return Strip(segments).adjust_cell_length(self.size.width).apply_style(ground)
 
     def _current_frame(self) -> Frame:
         if self._frame is None:

@@ -168,6 +168,10 @@ class Picture(Widget):
         return ""
 
     def render_line(self, y: int) -> Strip:
+        ground = Style(bgcolor=self.background_colors[1].rich_color)
+        return self._line(y).apply_style(ground)
+
+    def _line(self, y: int) -> Strip:
         room = self.size.width
         drawn = self._drawn
         if drawn is None or drawn.problem:
