@@ -7,12 +7,8 @@ import fcntl
 import json
 import math
 import os
-import re
-import secrets
-import shutil
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,12 +17,12 @@ from runs import names
 from runs.errors import RunError
 from runs.home import Home
 from runs.names import slug
-from runs.supervisor import utc_now, write_atomic
+from runs.supervisor import write_atomic
 
 if TYPE_CHECKING:
     from ddpm.config import Config
 
-__all__ = ["RunDirectory", "all", "create_locked", "slug", "suggest_name", "take_lock"]
+__all__ = ["RunDirectory", "all", "infos", "slug", "suggest_name", "take_lock"]
 
 FORMAT = 1
 _IDENTITY: dict[str, type] = {"uuid": str, "id": int, "kind": str, "name": str, "created_at": str}
@@ -87,14 +83,14 @@ class RunDirectory:
         """Replace the configuration."""
         from ddpm import configfiles
 
-        with _told(self.path):
+        with told(self.path):
             write_atomic(self.path / "config.toml", configfiles.dumps(config))
 
     def edit(self, **changes: Any) -> None:
         """Change fields of `run.json`, others' changes at the same time kept."""
-        with _told(self.path), self._editing():
+        with told(self.path), self._editing():
             info = {**self.info, **changes}
-            write_atomic(self.path / "run.json", _pretty(info))
+            write_atomic(self.path / "run.json", pretty(info))
 
     @contextmanager
     def _editing(self) -> Iterator[None]:
@@ -108,8 +104,8 @@ class RunDirectory:
     def append_event(self, record: Mapping[str, Any], sync: bool = False) -> None:
         """Append one event as one line, in one write; what is not finite becomes null.
 
-        A line torn by an earlier death is closed first, so that it alone is lost. OSError (no space)
-        where the line does not fit.
+        A line torn by an earlier death is closed first, so that it alone is lost. Where the line does not
+        fit (OSError: no space), nothing of it stays.
         """
         line = json.dumps(_finite(record), separators=(",", ":"), allow_nan=False, ensure_ascii=False)
         data = line.encode("utf-8", "backslashreplace") + b"\n"
@@ -119,6 +115,7 @@ class RunDirectory:
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
                 data = b"\n" + data
             if os.write(descriptor, data) < len(data):
+                os.ftruncate(descriptor, size)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.events_path))
             if sync:
                 os.fsync(descriptor)
@@ -127,100 +124,12 @@ class RunDirectory:
 
     @classmethod
     def create(cls, home: Home, **identity: Any) -> RunDirectory:
-        """A new run that nothing runs yet; takes what `create_locked` takes."""
+        """A new run that nothing runs yet; takes what `runs.creation.create_locked` takes."""
+        from runs.creation import create_locked
+
         run, lock = create_locked(home, **identity)
         os.close(lock)
         return run
-
-
-def create_locked(
-    home: Home,
-    *,
-    kind: str,
-    config: Config,
-    name: str | None,
-    stem: str = "run",
-    preset: str | None = None,
-    tags: Sequence[str] = (),
-    device: str = "auto",
-    parent: Mapping[str, Any] | None = None,
-    checkpoint: Path | None = None,
-    out: Path | None = None,
-    data_root: Path | None = None,
-    command: Sequence[str] = (),
-) -> tuple[RunDirectory, int]:
-    """A new run, and its lock held (a descriptor, the caller's to close): it is never seen as lost.
-
-    Without a name it is called `stem-N`. The directory appears at once and whole, under the next number
-    above all that this home has. RunError for a bad or taken name, and where nothing can be written.
-    """
-    from ddpm import configfiles
-    from runs import provenance
-
-    wanted = None if name is None else names.check_name(name)
-    seed = config.sampling.seed if kind == "sample" else config.training.seed
-    info = {
-        "format": FORMAT,
-        "uuid": str(uuid.uuid4()),
-        "id": 0,
-        "kind": kind,
-        "name": "",
-        "preset": preset,
-        "tags": names.check_tags(tags),
-        "notes": "",
-        "created_at": utc_now()[:-5] + "Z",  # whole seconds are enough for a person
-        "device": device,
-        "data_root": data_root and str(data_root),
-        "out": out and str(out),
-        "parent": dict(parent) if parent else None,
-        "checkpoint": checkpoint and str(checkpoint),
-        "command": list(command),
-        "provenance": provenance.collect(seed=seed, device=device),
-    }
-    with _told(home.path), home.locked():
-        _sweep(home)
-        taken = {run.name for run in all(home)}
-        if wanted in taken:
-            raise name_taken(wanted, taken)
-        info["name"] = wanted or names.numbered(stem, taken)
-        info["id"] = _highest_number(home) + 1
-        return _build(home, info, configfiles.dumps(config))
-
-
-def _build(home: Home, info: dict[str, Any], config_text: str) -> tuple[RunDirectory, int]:
-    hidden = home.runs / f".new-{secrets.token_hex(4)}"
-    final = home.runs / f"{info['id']:04d}-{slug(info['name'])}"
-    lock = -1
-    try:
-        hidden.mkdir()
-        (hidden / "config.toml").write_text(config_text, encoding="utf-8")
-        (hidden / "events.jsonl").touch()
-        (hidden / "log.txt").touch()
-        write_atomic(hidden / "run.json", _pretty(info))
-        lock = take_lock(hidden)
-        hidden.rename(final)
-    except BaseException:
-        if lock >= 0:
-            os.close(lock)
-        shutil.rmtree(hidden, ignore_errors=True)
-        raise
-    return RunDirectory(final), lock
-
-
-def _sweep(home: Home) -> None:
-    """Remove what a creation that was killed left behind; call with the home locked."""
-    for path in home.runs.glob(".new-*"):
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def _highest_number(home: Home) -> int:
-    """Of directories (also in the trash) and of runs that were renumbered."""
-    highest = 0
-    for folder in (home.runs, home.trash):
-        for entry in os.scandir(folder) if folder.is_dir() else ():
-            match = re.match(r"(\d{1,9})-", entry.name)
-            highest = max(highest, int(match[1]) if match else 0)
-    return max([highest, *(run.id for run in all(home))])
 
 
 def take_lock(path: Path) -> int:
@@ -236,21 +145,22 @@ def take_lock(path: Path) -> int:
 
 def all(home: Home) -> list[RunDirectory]:  # noqa: A001
     """Every run of a home by number; what is no run is passed over."""
+    return [run for _, run in infos(home)]
+
+
+def infos(home: Home) -> list[tuple[dict[str, Any], RunDirectory]]:
+    """(run.json, directory) of every run of a home, by number."""
     found = []
     for entry in os.scandir(home.runs):
-        if entry.name.startswith("."):
-            continue
-        try:
-            info = read_info(Path(entry.path))
-        except RunError:
-            continue
-        found.append((info["id"], entry.name, RunDirectory(Path(entry.path))))
-    return [run for _, _, run in sorted(found, key=lambda item: item[:2])]
+        if not entry.name.startswith("."):
+            with suppress(RunError):
+                found.append((read_info(Path(entry.path)), RunDirectory(Path(entry.path))))
+    return sorted(found, key=lambda item: (item[0]["id"], item[1].path.name))
 
 
 def suggest_name(home: Home, wanted: str) -> str:
     """`wanted` if no run has it, else the same with a number that makes it free."""
-    return names.free_name(wanted, (run.name for run in all(home)))
+    return names.free_name(wanted, (info["name"] for info, _ in infos(home)))
 
 
 def name_taken(name: str, taken: set[str]) -> RunError:
@@ -276,7 +186,8 @@ def read_info(path: Path) -> dict[str, Any]:
     return info
 
 
-def _pretty(info: Mapping[str, Any]) -> str:
+def pretty(info: Mapping[str, Any]) -> str:
+    """The text of a `run.json`."""
     return json.dumps(info, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -292,7 +203,7 @@ def _finite(value: Any) -> Any:
 
 
 @contextmanager
-def _told(place: Path) -> Iterator[None]:
+def told(place: Path) -> Iterator[None]:
     """Failures of the disk as one line."""
     try:
         yield

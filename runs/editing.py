@@ -32,7 +32,7 @@ def edit(
         changes["notes"] = names.check_notes(notes)
     try:
         with home.locked():  # so that no two runs take one name at the same time
-            taken = {other.name for other in directory.all(home) if other.path != run.path}
+            taken = {info["name"] for info, other in directory.infos(home) if other.path != run.path}
             if changes.get("name") in taken:
                 raise name_taken(changes["name"], taken)
             run.edit(**changes)

@@ -22,7 +22,8 @@ from runs.checks import (
     checkpoint_of,
     latest_step,
 )
-from runs.directory import RunDirectory, create_locked, take_lock
+from runs.creation import create_locked
+from runs.directory import RunDirectory, take_lock
 from runs.errors import RunError
 from runs.home import Home, data_root
 from runs.resuming import prepare

@@ -98,11 +98,9 @@ def resolve(device: str) -> str:
 
 def _busy(home: Home, device: str) -> list[str]:
     there = []
-    for run in directory.all(home):
-        if running(run.path):
-            info = run.info
-            if resolve(str(info.get("device") or "auto")) == device:
-                there.append(f"{info['name']} (#{info['id']})")
+    for info, run in directory.infos(home):
+        if running(run.path) and resolve(str(info.get("device") or "auto")) == device:
+            there.append(f"{info['name']} (#{info['id']})")
     if there:
         verb = "runs" if len(there) == 1 else "run"
         return [f"{device} is busy: {', '.join(there)} {verb} on it; each will be slower"]

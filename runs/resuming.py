@@ -89,11 +89,12 @@ def _finished(run: RunDirectory) -> bool:
 def _relocate_data(run: RunDirectory, old: Config, new: Config) -> None:
     """The data's new folder, if it was set, or if the run came from a machine where they lay elsewhere."""
     recorded = run.info.get("data_root")
-    if new.data.root is not None and new.data.root != old.data.root:
-        root = str(Path(new.data.root).expanduser().absolute())
-        run.edit(data_root=root)
-    elif run.kind == "train" and (recorded is None or not Path(str(recorded)).exists()):
-        run.edit(data_root=str(data_root(Home(run.path.parent.parent), new.data.root)))
+    if run.kind != "train":
+        return
+    if new.data.root != old.data.root or recorded is None or not Path(str(recorded)).exists():
+        root = str(data_root(Home(run.path.parent.parent), new.data.root))
+        if root != recorded:
+            run.edit(data_root=root)
 
 
 def _put_end_aside(path: Path) -> None:

@@ -15,7 +15,7 @@ from runs.home import Home
 def move(home: Home, run: RunDirectory) -> int:
     """Move a run to the trash; its bytes. RunError for one that runs or lies elsewhere."""
     name, number = run.name, run.id
-    if run.path.parent != home.runs:
+    if run.path.parent.resolve() != home.runs.resolve():
         raise RunError(f"{run.path} is not a run of the home {home.path}")
     try:
         lock = take_lock(run.path)  # held meanwhile, so that no one resumes what is on its way out
