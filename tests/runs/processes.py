@@ -71,13 +71,13 @@ def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
         time.sleep(0.01)
 
 
-def wait_end(run: RunDirectory, seconds: float = 60.0) -> str:
+def wait_end(run: RunDirectory, seconds: float = 120.0) -> str:
     """The status of a run once it does not run any more."""
     wait_for(lambda: probe(run.path) != "running", seconds)
     return probe(run.path)
 
 
-def wait_at_work(run: RunDirectory, event: str = "started", seconds: float = 60.0) -> None:
+def wait_at_work(run: RunDirectory, event: str = "started", seconds: float = 120.0) -> None:
     wait_for(lambda: any(e["event"] == event for e in events(run)), seconds)
 
 

@@ -113,6 +113,13 @@ def test_the_worker_finds_this_code_from_anywhere(tmp_path: Path) -> None:
     assert "no run/config.toml cannot be read: No such file" in done.stderr
 
 
+def test_an_installed_package_needs_no_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(launch.__file__).resolve().parent.parent
+    assert interpreter.environment({"HOME": "/h"}) == {"HOME": "/h", "PYTHONPATH": str(root)}
+    monkeypatch.setattr("sysconfig.get_path", lambda kind: str(root))
+    assert interpreter.environment({"HOME": "/h"}) == {"HOME": "/h"}
+
+
 def test_names_are_made_from_preset_data_set_and_parent(at: Home) -> None:
     parent = make(at, None, stem="mnist")
     assert parent.name == "mnist-1"
