@@ -115,7 +115,8 @@ def tick_labels(ticks: Sequence[float]) -> list[str]:
     gaps = [abs(b - a) for a, b in itertools.pairwise(ticks)] or [largest or 1.0]
     even = max(gaps) <= min(gaps) * 1.01
     if not even or largest < 1e-3:
-        return [short(t) for t in ticks]
+        digits = next((d for d in range(3, 16) if len({short(t, d) for t in ticks}) == len(ticks)), 16)
+        return [short(t, digits) for t in ticks]
     unit, suffix = next(((u, s) for u, s in _SUFFIXES if largest >= u), (1.0, ""))
     decimals = max(0, -math.floor(math.log10(min(gaps) / unit) + 1e-9))
     return ["0" if t == 0 else f"{t / unit:.{decimals}f}{suffix}" for t in ticks]

@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from ddpm.config import Config
-from ddpm.configfiles import FieldSpec, fields
+from ddpm.configfiles import FieldSpec, fields, preset_names, resolve
 from runs.text import printable
 from tui.widgets.config_edits import ConfigEdits
 from tui.widgets.config_field import ConfigField
@@ -39,10 +39,11 @@ class Fields(VerticalScroll, inherit_bindings=False):
 class ConfigForm(Vertical):
     """Edits a configuration field by field, and says at the field what is wrong.
 
-    `load` a configuration; `config()` is what the form means now (None while something is wrong), `changes()`
-    the settings that differ from the preset, `problems()` what is wrong by field. ↑ ↓ (or tab, enter) go from
-    field to field, ← → choose among values, page up and down go from section to section, / filters fields by
-    name and description.
+    `load` a configuration (at first it is a preset's); `config()` is what the form means now (None while
+    something is wrong), `changes()` the settings that differ from the preset, `problems()` what is wrong by
+    field. ↑ ↓ (or tab, enter) go from field to field, ← → choose among values, page up and down go from
+    section to section, ctrl+r puts the preset's value back, / filters fields by name and description
+    ("changed": those that differ).
     """
 
     DEFAULT_CSS = """
@@ -88,12 +89,13 @@ class ConfigForm(Vertical):
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self._edits = ConfigEdits(config or Config(), base)
-        self._rows = {key: ConfigField(spec, self._edits.texts[key]) for key, spec in fields().items()}
+        self._edits = ConfigEdits(config or resolve(preset_names()[0])[0], base)
+        self._rows: dict[str, ConfigField] = {}
         self._headings: dict[str, Static] = {}
         self._wanted: str | None = None  #: field to focus once it is there
 
     def compose(self) -> ComposeResult:
+        self._rows = {key: ConfigField(spec, self._edits.texts[key]) for key, spec in fields().items()}
         yield Input(placeholder="/ filter settings", compact=True, id="form-filter")
         with Fields(id="form-fields", can_focus=False):
             yield from self._parts(*_FIRST)
@@ -146,10 +148,9 @@ class ConfigForm(Vertical):
 
     def focus_field(self, key: str | None = None) -> None:
         """Go to a field; without a key to the first one with a problem, else to the first one."""
-        key = key or next(iter(self.problems()), None) or next(iter(self._rows))
-        if key not in self._rows:
-            return
-        if not self._rows[key].is_attached:  # it comes after the first paint
+        key = key or next(iter(self.problems()), None) or next(iter(fields()))
+        row = self._rows.get(key)
+        if row is None or not row.is_attached:  # it comes after the first paint
             self._wanted = key
             return
         self._wanted = None
@@ -179,6 +180,8 @@ class ConfigForm(Vertical):
 
     def _show(self) -> None:
         """Bring every row up to date."""
+        if not self._rows:
+            return
         edits = self._edits
         for key, row in self._rows.items():
             note = f"preset: {printable(edits.base_text(key))}"

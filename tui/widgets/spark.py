@@ -15,12 +15,14 @@ def spark(values: Sequence[float], width: int, *, log: bool = False) -> str:
     Non-finite values (and with `log` those not above 0) are a space. More values than characters are
     averaged, fewer are followed by spaces. A constant series is ▄.
     """
+    if width <= 0:
+        return ""
     points = [_point(value, log) for value in values]
     if len(points) > width:
         points = _averaged(points, width)
     finite = [point for point in points if point is not None]
     if not finite:
-        return " " * max(width, 0)
+        return " " * width
     low, high = min(finite), max(finite)
     return "".join(" " if p is None else _step(p, low, high) for p in points).ljust(width)
 
