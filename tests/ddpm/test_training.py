@@ -27,6 +27,7 @@ TINY = [
     "training.batch_size=16", "training.steps=8", "training.warmup_steps=3", "training.log_every=3",
     "training.checkpoint_every=4", "training.sample_every=0", "training.learning_rate=2e-3",
     "sampling.steps=3", "sampling.count=4", "data.flip=true", "training.precision=float32",
+    "training.decay=constant",
 ]  # fmt: skip
 
 
