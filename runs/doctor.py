@@ -174,8 +174,9 @@ def file_system(path: Path) -> str | None:
 
 def _data(home: Home) -> Iterator[Row]:
     from ddpm import datafiles
+    from runs.home import data_root
 
-    root = Path(os.environ.get("DDPM_DATA") or home.datasets).expanduser()
+    root = data_root(home, None)
     yield Row("data root", f"{root}{' (DDPM_DATA)' if os.environ.get('DDPM_DATA') else ''}")
     for name, present in datafiles.present(root).items():
         yield Row(

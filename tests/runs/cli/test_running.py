@@ -156,7 +156,7 @@ def test_a_failed_run_says_why_in_one_line(home: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_detached_runs_are_waited_for_and_stopped(home: Path) -> None:
+def test_detached_runs_are_waited_for_followed_and_stopped(home: Path) -> None:
     done = call(home, "train", "digits", *tiny(LONG), "--name", "long", "--detach", timeout=30)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"long started: {home / 'runs' / '0001-long'}\n"
@@ -167,8 +167,11 @@ def test_detached_runs_are_waited_for_and_stopped(home: Path) -> None:
     done = call(home, "rm", "long")
     assert done.returncode == 1
     assert "running; stop it first" in done.stderr
+    following = subprocess.Popen(argv(home, "logs", "long", "-f"), env=environment())
+    assert following.poll() is None
     done = call(home, "stop", "long")
     assert (done.returncode, done.stdout) == (0, "long stopped\n"), done.stderr
+    assert following.wait(30) == 0  # a log is followed until its run has ended
 
 
 def test_the_first_interrupt_stops_the_run_cleanly(home: Path) -> None:
@@ -232,15 +235,6 @@ def test_a_terminal_gets_the_samples_as_half_cells(trained: Path) -> None:
     assert "▀" not in terminal.shown
     assert "Its samples: " in terminal.shown
     assert "\x1b[3" not in terminal.shown.replace("\x1b[39", "")
-
-
-def test_following_a_log_ends_with_the_run(home: Path) -> None:
-    assert call(home, "train", "digits", *tiny(), "--detach").returncode == 0
-    following = subprocess.run(
-        argv(home, "logs", "last", "-f"), capture_output=True, text=True, timeout=120, env=environment()
-    )
-    assert following.returncode == 0
-    assert call_json(home, "show", "last")["status"] == "finished"
 
 
 def test_a_listing_cut_short_is_silent(trained: Path) -> None:
