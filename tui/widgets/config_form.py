@@ -60,7 +60,7 @@ class ConfigForm(Vertical):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Field above", show=False),
-        Binding("down", "move(1)", "Field below", show=False),
+        Binding("down,enter", "move(1)", "Field below", show=False),
         Binding("pageup", "section(-1)", "Section above", show=False),
         Binding("pagedown", "section(1)", "Section below", show=False),
         Binding("slash", "filter", "Filter fields", show=False),
@@ -254,7 +254,7 @@ class ConfigForm(Vertical):
         else:
             text.append(f"{spec.key}  ", "bold")
             text.append(f"{spec.description}\n{spec.allowed} · preset: {self._edits.base_text(spec.key)}")
-        self.query_one("#form-help", Static).update(text)
+        self.query_one("#form-help", Static).update(text, layout=False)
 
     # -- filter -------------------------------------------------------------------------------------
 

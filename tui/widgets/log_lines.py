@@ -199,9 +199,9 @@ class LogLines(ScrollView, can_focus=True):
         self._settling = True
         self.virtual_size = Size(0 if self.wrap else self._widest, rows)
         if self.follow:
-            self.scroll_to(y=self.max_scroll_y, animate=False)
+            self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
         elif y is not None:
-            self.scroll_to(y=y, animate=False)
+            self.scroll_to(y=y, animate=False, force=True)
         self._settling = False
         self._want()
         self.refresh()
@@ -296,7 +296,7 @@ class LogLines(ScrollView, can_focus=True):
     def action_top(self) -> None:
         """To the first line."""
         self.follow = False
-        self.scroll_to(y=0, animate=False)
+        self.scroll_to(y=0, animate=False, force=True)
 
     def action_bottom(self) -> None:
         """To the last line, and stay there."""
@@ -310,7 +310,7 @@ class LogLines(ScrollView, can_focus=True):
         self._needle, self._found = needle, place
         if place is not None and all(place != shown for shown, _ in self._rows()):
             self.follow = False
-            self.scroll_to(y=max(0, place - self._first - self._view.height // 2), animate=False)
+            self.scroll_to(y=max(0, place - self._first - self._view.height // 2), animate=False, force=True)
         self._want()
         self.refresh()
 

@@ -176,7 +176,8 @@ class LogView(Vertical):
 
     def _tell(self) -> None:
         """Where one is, and what is switched on."""
-        self.query_one("#log-state", Static).update(Text(self.state, no_wrap=True, overflow="ellipsis"))
+        text = Text(self.state, no_wrap=True, overflow="ellipsis")
+        self.query_one("#log-state", Static).update(text, layout=False)
 
     @property
     def state(self) -> str:

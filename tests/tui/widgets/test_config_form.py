@@ -93,7 +93,7 @@ async def test_every_field_is_reached_by_down_and_is_in_view() -> None:
             await pilot.pause()
             region = row(form, spec.key).region
             assert 2 <= region.y < 21
-            await pilot.press("down")
+            form.action_move(1)
 
 
 async def test_the_help_line_tells_of_the_focused_field() -> None:
