@@ -67,8 +67,8 @@ def write(home: Home, runs: int, rows: int, *, old: bool = True) -> None:
         write_run(home, number, rows, old=old)
 
 
-def write_run(home: Home, number: int, rows: int, *, old: bool = True) -> Path:
-    """One run directory, whole; the same for the same number."""
+def write_run(home: Home, number: int, rows: int, *, old: bool = True, ended: bool = True) -> Path:
+    """One run directory, whole; the same for the same number. Without an end it is a lost run."""
     draw = random.Random(number)
     preset = draw.choice(PRESETS)
     name = f"{preset}-{draw.choice(['wide', 'deep', 'cosine', 'base'])}-{number}"
@@ -79,13 +79,16 @@ def write_run(home: Home, number: int, rows: int, *, old: bool = True) -> Path:
     (path / "config.toml").write_text(_CONFIG.format(preset=preset, steps=rows * _LOG_EVERY, seed=number))
     with (path / "events.jsonl").open("w", encoding="utf-8") as file:
         for event in _events(begin, rows, status, draw):
+            if not ended and event["event"] == "ended":
+                break
             file.write(json.dumps(event, separators=(",", ":")) + "\n")
     (path / "log.txt").write_text("")
     (path / "run.lock").touch()
     end = begin + timedelta(seconds=_SECONDS * rows)
     times = {"started_at": _iso(begin), "ended_at": _iso(end)}
     told = {"status": status, "code": int(status == "failed"), "signal": None, "out_of_memory": False}
-    _write_json(path / "exit.json", told | times | {"message": None})
+    if ended:
+        _write_json(path / "exit.json", told | times | {"message": None})
     _write_json(path / "run.json", _info(number, name, preset, begin, draw))
     if old:
         then = time.time() - 3600

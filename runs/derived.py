@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,8 @@ from runs.record import Progress
 
 def config_values(path: Path, kind: str) -> dict[str, Any]:
     """Columns of `record` from config.toml: its values as they stand, and what is wrong with the file."""
+    import tomllib  # here, as most syncs meet no new configuration
+
     values: dict[str, Any] = {"config": "{}", "config_error": None, "planned_steps": None}
     values["config_stamp"] = files.stamp(path)
     try:

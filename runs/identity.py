@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runs import files, names
+from runs import files
 from runs.home import Home
 
 _FORMAT = 1
@@ -116,6 +116,8 @@ def settle(home: Home, known: Sequence[Known], found: Sequence[Found], present: 
     wanted = {item.name for item in found}
 
     def free_name(item: Found, taken: set[Any]) -> str:
+        from runs import names  # here, as names hardly ever clash
+
         return names.free_name(item.name, taken | wanted)
 
     _claim(found, "name", {r.name for r in resting}, free_name)

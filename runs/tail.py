@@ -21,6 +21,8 @@ from runs.schema import record, run
 
 #: What changed less than these seconds ago may change again without its modification time moving on.
 _FRESH_SECONDS = 2.0
+#: A lost run may be alive on another machine, where the file system does not share locks.
+_OPEN = ("running", "lost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +117,12 @@ class Tail:
         read = bool(chunk.lines or chunk.skipped or part.restart or part.config)
         if read or chunk.inode != row.events_inode or row.status != part.entry.status:
             return False
-        return self._settled(part) == row.settled and part.entry.status == "running"
+        return self._settled(part) == row.settled and part.entry.status in _OPEN
 
     def _settled(self, part: _Part) -> int | None:
         """The directory's time, if nothing is going to change without changing it."""
         entry, old = part.entry, (time.time() - _FRESH_SECONDS) * 1e9
-        quiet = entry.status != "running" and not part.chunk.full
+        quiet = entry.status not in _OPEN and not part.chunk.full
         return entry.mtime if quiet and max(entry.mtime, part.chunk.mtime) < old else None
 
     def _write(self, connection: Connection, part: _Part) -> None:

@@ -277,6 +277,19 @@ def test_a_run_that_ended_just_now_is_looked_at_again(home: Home) -> None:
         assert losses(catalogue) == [0.5]
 
 
+def test_a_lost_run_is_still_read(home: Home) -> None:
+    """Where locks are not shared, a run of another machine looks lost and goes on."""
+    path = make_run(home, 1)
+    append(path, started(), metrics(10, 0.5))
+    make_old(path)
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        append(path, metrics(20, 0.4))
+        assert catalogue.sync()
+        assert (catalogue.runs()[0].status, losses(catalogue)) == ("lost", [0.5, 0.4])
+        assert not catalogue.sync()
+
+
 def test_without_probing_known_status_stays(home: Home) -> None:
     path = make_run(home, 1)
     with Catalogue(home) as catalogue:
