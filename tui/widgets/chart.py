@@ -39,6 +39,7 @@ class LineChart(Widget, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "linechart--title",
+        "linechart--name",
         "linechart--muted",
         "linechart--axis",
         "linechart--grid",
@@ -50,6 +51,7 @@ class LineChart(Widget, can_focus=True):
         height: 1fr;
         min-height: 5;
         & > .linechart--title { color: $foreground; text-style: bold; }
+        & > .linechart--name { color: $foreground; }
         & > .linechart--muted { color: $foreground 60%; }
         & > .linechart--axis { color: $foreground 30%; }
         & > .linechart--grid { color: $foreground 14%; }

@@ -11,7 +11,7 @@ from tui.widgets.axes import short
 from tui.widgets.braille import EMPTY
 from tui.widgets.chart_plot import ChartSeries, Layer, Plot, draw, marker, span_of, y_labels
 
-#: (text, key of its style): "", "title", "muted", "axis", "grid", "cursor", "line:COLOUR" or "dim:COLOUR".
+#: (text, key of its style): "", "title", "name", "muted", "axis", "grid", "cursor", "line:COLOUR" or "dim:COLOUR".
 Span = tuple[str, str]
 
 
@@ -91,7 +91,7 @@ class Frame:
             size = width(name) + width(value) + 3
             if used + size - 2 > room - (4 if number < len(names) - 1 else 0):
                 return [*spans, (f"+{len(names) - number}", "muted")]
-            spans += [(marker(number), _line_key(line)), (f" {name} ", ""), (value, "muted")]
+            spans += [(marker(number), _line_key(line)), (f" {name} ", "name"), (value, "muted")]
             used += size
         return spans
 

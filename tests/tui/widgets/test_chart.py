@@ -206,6 +206,19 @@ async def test_log_and_smoothing_are_named_and_change_the_line() -> None:
         assert chart.smoothing < 1
 
 
+async def test_names_are_readable_in_a_light_theme() -> None:
+    chart = LineChart("loss")
+    app = Host(chart)
+    async with app.run_test(size=(60, 15)) as pilot:
+        app.theme = "textual-light"
+        chart.set_series([ChartSeries(n, 0, falling()) for n in "ab"])
+        await pilot.pause()
+        (name,) = [s for s in chart.render_line(1) if s.text == " a "]
+        assert name.style is not None
+        assert name.style.color is not None
+        assert max(name.style.color.get_truecolor()) < 80
+
+
 async def test_colours_come_from_the_theme_and_may_be_given() -> None:
     chart = LineChart("loss")
     async with Host(chart).run_test(size=(60, 15)):

@@ -90,10 +90,10 @@ async def test_every_field_is_reached_by_down_and_is_in_view() -> None:
         await pilot.pause()
         for spec in fields().values():
             assert form.field == spec
-            await pilot.pause()
             region = row(form, spec.key).region
             assert 2 <= region.y < 21
             form.action_move(1)
+            await pilot.pause()
 
 
 async def test_the_help_line_tells_of_the_focused_field() -> None:
