@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from runs.errors import RunError
 from runs.rows import METRICS, Bucket
 
+_LOWEST = -1e308
 AXES = ("images_seen", "step", "time")
 
 #: Rows behind one value of a spark: its latest, so that a long series costs no more than a short one.
@@ -31,26 +32,20 @@ def buckets(
     _check(metric, METRICS)
     _check(x, AXES)
     count = max(1, count)
+    within = (_LOWEST if first is None else first, -_LOWEST if last is None else last)
     rows = connection.exec_driver_sql(
         f"""
         WITH point AS NOT MATERIALIZED (
-            SELECT CAST({x} AS REAL) AS x, {metric} AS y FROM metric
+            SELECT step, CAST({x} AS REAL) AS x, {metric} AS y FROM metric
             WHERE run_id = ? AND y IS NOT NULL AND x BETWEEN ? AND ?
-        ), span AS MATERIALIZED (
-            SELECT coalesce(?, min(x)) AS low, coalesce(?, max(x)) AS high FROM point
+        ), span AS MATERIALIZED (  -- x grows with the steps of a run: its ends need no search
+            SELECT coalesce(?, (SELECT x FROM point ORDER BY step LIMIT 1)) AS low,
+                coalesce(?, (SELECT x FROM point ORDER BY step DESC LIMIT 1)) AS high
         )
         SELECT avg(x), min(y), max(y), avg(y) FROM point, span
-        GROUP BY min(CAST((x - low) * ? / (high - low) AS INTEGER), ?) ORDER BY min(x)
+        GROUP BY max(0, min(?, CAST((x - low) * ? / (high - low) AS INTEGER))) ORDER BY min(x)
         """,
-        (
-            run_id,
-            -1e308 if first is None else first,
-            1e308 if last is None else last,
-            first,
-            last,
-            count,
-            count - 1,
-        ),
+        (run_id, *within, first, last, count - 1, count),
     )
     return [Bucket(*row) for row in rows]
 

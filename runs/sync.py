@@ -24,6 +24,8 @@ from runs.tail import Entry, Tail
 #: Runs that are looked at closely at once.
 _GROUP = 200
 
+_UNKNOWN = (None, None, None)
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -52,15 +54,16 @@ def sync(database: Database, home: Home, *, probe: bool = True) -> Outcome:
     outcome = Outcome()
     columns = (run.c.directory, run.c.settled, run.c.info_stamp, run.c.status)
     with database.reading() as connection:
-        known = {row[0]: row[1:] for row in connection.execute(select(*columns))}
+        known = {name: rest for name, *rest in connection.execute(select(*columns))}
     present: set[str] = set()
     entries: list[Entry] = []
     found: list[identity.Found] = []
-    for directory, path, mtime in _scan(home, outcome):
-        settled, stamp, before = known.get(directory, (None, None, None))
+    for directory, place, mtime in _scan(home, outcome):
+        settled, stamp, before = known.get(directory, _UNKNOWN)
         if settled == mtime:
             present.add(directory)
             continue
+        path = Path(place)
         try:
             entry = Entry(directory, path, mtime, before if before and not probe else _probe(path))
             changed = _changed(entry, stamp)
@@ -86,7 +89,7 @@ def sync(database: Database, home: Home, *, probe: bool = True) -> Outcome:
     return outcome
 
 
-def _scan(home: Home, outcome: Outcome) -> Iterator[tuple[str, Path, int]]:
+def _scan(home: Home, outcome: Outcome) -> Iterator[tuple[str, str, int]]:
     """(name, path, modification time in ns) of all directories that may be runs."""
     try:
         with os.scandir(home.runs) as entries:
@@ -95,7 +98,7 @@ def _scan(home: Home, outcome: Outcome) -> Iterator[tuple[str, Path, int]]:
                     continue
                 try:
                     entry.name.encode()  # a name that is not UTF-8 could not be stored
-                    yield entry.name, Path(entry.path), entry.stat().st_mtime_ns
+                    yield entry.name, entry.path, entry.stat().st_mtime_ns
                 except UnicodeEncodeError:
                     outcome.skipped.append((ascii(entry.path), "its name is not UTF-8"))
                 except OSError as error:
