@@ -295,6 +295,12 @@ class LineChart(Widget, can_focus=True):
         if points := self._points():
             self.cursor_x = points[index].x
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without a crosshair to hide, escape is left to the screen."""
+        if action == "hide_cursor" and self.cursor_x is None:
+            return False
+        return super().check_action(action, parameters)
+
     def action_hide_cursor(self) -> None:
         """Hide the crosshair."""
         self.cursor_x = None

@@ -11,7 +11,7 @@ from tui.widgets.axes import short
 from tui.widgets.braille import EMPTY
 from tui.widgets.chart_plot import ChartSeries, Layer, Plot, draw, marker, span_of, y_labels
 
-#: (text, key of its style): "", "title", "name", "muted", "axis", "grid", "cursor", "line:COLOUR" or "dim:COLOUR".
+#: (text, key of its style): "" (none), the name of a component of the chart, "line:COLOUR" or "dim:COLOUR".
 Span = tuple[str, str]
 
 

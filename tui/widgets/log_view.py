@@ -101,6 +101,12 @@ class LogView(Vertical):
         box.value = self._needle
         box.focus()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without a search to leave, escape is left to the screen."""
+        if action == "leave_search":
+            return bool(self._needle or self._note) or self.query_one("#log-search").has_class("-open")
+        return super().check_action(action, parameters)
+
     def action_leave_search(self) -> None:
         """Close the question, or forget what was searched for."""
         if self._close_box():

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import ClassVar
 
 from textual.app import App, ComposeResult
+from textual.binding import BindingType
 from textual.message import Message
 from textual.pilot import Pilot
 from textual.widget import Widget
 
 
 class Host(App[None]):
-    """Shows widgets and keeps the messages of `kinds` that reach it."""
+    """Shows widgets, keeps the messages of `kinds` that reach it, and counts the escapes left to it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "note_escape", "")]
 
     def __init__(self, *widgets: Widget, kinds: tuple[type[Message], ...] = (), css: str = "") -> None:
         super().__init__()
@@ -20,14 +24,16 @@ class Host(App[None]):
         self.kinds = kinds
         self.seen: list[Message] = []
         self.css_text = css
+        self.escapes = 0
 
     def compose(self) -> ComposeResult:
         if self.css_text:
             self.stylesheet.add_source(self.css_text)
         yield from self.widgets
 
-    async def on_event(self, event: object) -> None:
-        await super().on_event(event)  # type: ignore[arg-type]
+    def action_note_escape(self) -> None:
+        """Escape reached the app."""
+        self.escapes += 1
 
     async def _on_message(self, message: Message) -> None:
         if isinstance(message, self.kinds):

@@ -154,6 +154,17 @@ async def test_the_crosshair_walks_along_the_first_line() -> None:
         await pilot.press("escape")
         assert chart.cursor_x is None
         assert app.seen
+        assert app.escapes == 0
+        await pilot.press("escape")
+        assert app.escapes == 1
+
+
+async def test_data_may_come_before_the_chart_is_on_screen() -> None:
+    chart = LineChart("loss")
+    chart.set_series(one(falling()))
+    chart.smoothing = 0.5
+    async with Host(chart).run_test(size=(60, 15)):
+        assert lines(chart)[0].startswith("loss  0.0")
 
 
 async def test_the_mouse_moves_the_crosshair() -> None:

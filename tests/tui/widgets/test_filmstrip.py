@@ -64,6 +64,14 @@ async def test_new_frames_move_on_only_at_the_end(frames: list[Frame]) -> None:
         assert strip.index == 0
 
 
+async def test_frames_may_come_before_the_strip_is_on_screen(frames: list[Frame]) -> None:
+    strip = Filmstrip()
+    strip.set_frames(frames)
+    async with Host(strip).run_test(size=(40, 15)) as pilot:
+        await until(pilot, lambda: strip.picture.drawn)
+        assert strip.picture.caption == "step 400"
+
+
 async def test_linked_strips_follow_without_telling(frames: list[Frame]) -> None:
     strip = Filmstrip(frames)
     app = Host(strip, kinds=(Filmstrip.Scrubbed,))

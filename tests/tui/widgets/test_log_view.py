@@ -63,7 +63,8 @@ async def test_top_and_bottom(log: Path) -> None:
 
 async def test_search_up_and_back(log: Path) -> None:
     view = LogView(log)
-    async with Host(view).run_test(size=(40, 11)) as pilot:
+    app = Host(view)
+    async with app.run_test(size=(40, 11)) as pilot:
         await until(pilot, lambda: view.lines.total == 1000)
         view.lines.focus()
         await pilot.press("slash", *"LINE 55", "enter")
@@ -76,6 +77,9 @@ async def test_search_up_and_back(log: Path) -> None:
         await until(pilot, lambda: "no “nowhere”" in view.state)
         await pilot.press("escape")
         assert "nowhere" not in view.state
+        assert app.escapes == 0
+        await pilot.press("escape")
+        assert app.escapes == 1
 
 
 async def test_wrapped_lines_lose_nothing(tmp_path: Path) -> None:

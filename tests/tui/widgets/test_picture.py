@@ -149,5 +149,13 @@ async def test_images_in_memory_are_shown_too() -> None:
         assert colours(picture.drawn.rows[0]) == [("#808080", "#808080")]
 
 
+async def test_of_automatic_height_it_is_as_high_as_its_image(sprite: Path) -> None:
+    picture = Picture(sprite, "two by two", max_columns=12)
+    async with Host(picture, css="Picture { height: auto; }").run_test(size=(40, 20)) as pilot:
+        await until(pilot, lambda: picture.size.height == 7)
+        picture.show(None)
+        await until(pilot, lambda: picture.size.height == 1)
+
+
 def test_the_mode_is_half_cells() -> None:
     assert image_mode() == "half-cell"
