@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import SimpleNamespace
+
 import psutil
+import pynvml
 import pytest
 
 from tests.tui.widgets.hosts import Host, until
@@ -54,3 +58,41 @@ async def test_it_fills_itself() -> None:
     async with Host(meters).run_test(size=(80, 3)) as pilot:
         await until(pilot, lambda: meters.load)
         assert meters.render().plain.startswith("CPU")
+
+
+def test_gpus_are_asked_and_one_may_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NVIDIA's library answered for by hand: a whole GPU, and a slice that tells only its memory."""
+
+    def refuse(handle: int, *more: object) -> object:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+
+    def first_only(answer: object) -> Callable[..., object]:
+        return lambda handle, *more: answer if handle == 0 else refuse(handle)
+
+    memory = SimpleNamespace(used=2 * 10**9, total=80 * 10**9)
+    answers: dict[str, Callable[..., object]] = {
+        "nvmlInit": lambda: None,
+        "nvmlShutdown": lambda: None,
+        "nvmlDeviceGetCount": lambda: 2,
+        "nvmlDeviceGetHandleByIndex": lambda index: index,
+        "nvmlDeviceGetMemoryInfo": lambda handle: memory,
+        "nvmlDeviceGetUtilizationRates": first_only(SimpleNamespace(gpu=87)),
+        "nvmlDeviceGetTemperature": first_only(54),
+    }
+    for name, answer in answers.items():
+        monkeypatch.setattr(pynvml, name, answer)
+    sampler = Sampler()
+    assert sampler.sample().gpus == (
+        GpuLoad(0, 87.0, 2 * 10**9, 80 * 10**9, 54),
+        GpuLoad(1, None, 2 * 10**9, 80 * 10**9, None),
+    )
+    sampler.close()
+    assert sampler.sample().gpus == ()
+
+
+def test_without_a_driver_there_are_no_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
+
+    monkeypatch.setattr(pynvml, "nvmlInit", missing)
+    assert Sampler().sample().gpus == ()
