@@ -43,7 +43,7 @@ def view() -> View:
 def state(row: RunRow, stopping: bool = False) -> list[str]:
     """What is known of a running run, in short parts; unknown ones are left out."""
     loss = number(row.loss)
-    left = duration(row.seconds_left)
+    left = duration(row.seconds_left or None)
     parts = [
         "" if loss == UNKNOWN else f"loss {loss}",
         rate(row.images_per_second),
