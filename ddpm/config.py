@@ -67,7 +67,7 @@ class ModelConfig(Section):
         128, ge=8, le=1024, multiple_of=8, description="Channels at full resolution; a multiple of 8"
     )
     multipliers: tuple[Annotated[int, Field(ge=1, le=16)], ...] = Field(
-        (1, 2, 2, 2),
+        (1, 2, 2),
         min_length=1,
         max_length=8,
         description="Channel multiplier of each resolution, finest first",

@@ -167,3 +167,13 @@ def test_grey_and_colour_and_size_come_from_the_data_set_unless_given() -> None:
     assert resolve("mnist")[0].data.shape == (1, 28, 28)
     config = override(resolve("mnist")[0], ["data.image_size=32", "data.channels=3"])
     assert config.data.shape == (3, 32, 32)
+
+
+def test_the_models_own_defaults_are_a_valid_configuration() -> None:
+    assert Config().data.shape == (1, 28, 28)
+    assert loads('[data]\ndataset = "cifar10"', "x").data.shape == (3, 32, 32)
+
+
+def test_timesteps_may_be_lowered_by_themselves() -> None:
+    config, _ = resolve("digits", ["diffusion.timesteps=10"])
+    assert config.sampling.resolved_steps(10) == 10
