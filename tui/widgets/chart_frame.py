@@ -34,7 +34,7 @@ class Frame:
     columns: int
     rows: int
     labels: Labels
-    lines: list[ChartSeries]
+    lines: list[Layer]  #: those with a place in the legend, in its order
     plot: Plot | None
     legend: bool  #: has a row of its own
     gutter: int  #: cells left of the plot, the axis line included
@@ -63,8 +63,10 @@ class Frame:
     def _title(self) -> list[Span]:
         labels = self.labels
         spans: list[Span] = [(shorten(printable(labels.title), self.columns), "title")]
-        if len(self.lines) == 1 and (value := self._value(self.lines[0])):
-            spans += [("  ", ""), (value, _line_key(self.lines[0]))]
+        if len(self.lines) == 1 and (value := self._value(self.lines[0].source)):
+            spans += [("  ", ""), (value, _line_key(self.lines[0].series))]
+            if smoothed := self._smoothed(self.lines[0]):
+                spans += [("  ", ""), (smoothed, "muted")]
         used = sum(width(text) for text, _ in spans)
         notes = [f"at {short(labels.cursor_x, 4)} {labels.caption}"] if labels.cursor_x is not None else []
         right = " · ".join([*notes, labels.notes] if labels.notes else notes)
@@ -76,10 +78,14 @@ class Frame:
         point = self.labels.read(line)
         return short(point.mean, 4) if point else ""
 
+    def _smoothed(self, line: Layer) -> str:
+        """ "~0.021", where the line is a smoothed one."""
+        return "" if line.series is line.source else f"~{self._value(line.series)}"
+
     def _legend(self, room: int) -> list[Span]:
         """● name value  ▲ name value …; in a narrow chart only names, and what does not fit is counted."""
-        names = [printable(line.name) for line in self.lines]
-        values = [self._value(line) for line in self.lines]
+        names = [printable(line.source.name) for line in self.lines]
+        values = [self._smoothed(line) or self._value(line.series) for line in self.lines]
         share = room // len(names)
         if share < 18:
             values = [""] * len(names)
@@ -91,7 +97,7 @@ class Frame:
             size = width(name) + width(value) + 3
             if used + size - 2 > room - (4 if number < len(names) - 1 else 0):
                 return [*spans, (f"+{len(names) - number}", "muted")]
-            spans += [(marker(number), _line_key(line)), (f" {name} ", "name"), (value, "muted")]
+            spans += [(marker(number), _line_key(line.series)), (f" {name} ", "name"), (value, "muted")]
             used += size
         return spans
 
@@ -166,7 +172,7 @@ def make(
     view: tuple[float, float] | None,
 ) -> Frame:
     """A frame of `columns` × `rows` cells; without data, or without room, it has no plot."""
-    lines = [layer.series for layer in reversed(layers) if not layer.dim]
+    lines = [layer for layer in reversed(layers) if not layer.dim]
     legend = len(lines) > 1 and rows >= 7
     height = rows - 1 - legend - (2 if rows >= 5 else 0)
     span = span_of(layers, log, view)

@@ -19,6 +19,9 @@ MARKERS = "●▲■◆▼★"
 #: A distance of more than this many usual ones between two points is a gap.
 _GAP = 5.0
 
+#: The weight of smoothing is meant per this part of the whole range of x.
+_SMOOTHED_IN = 200
+
 
 @dataclass(frozen=True, slots=True)
 class ChartSeries:
@@ -47,6 +50,7 @@ class Layer:
     series: ChartSeries
     dim: bool
     band: bool
+    source: ChartSeries  #: as it was set; `series` may be smoothed
 
 
 @dataclass(slots=True)
@@ -78,17 +82,19 @@ def layers_of(series: Sequence[ChartSeries], smoothing: float) -> list[Layer]:
     """What to draw, back to front: dim lines, raw values behind smoothed, then the lines, first on top."""
     behind, lines = [], []
     single = sum(not s.dim for s in series) == 1
+    whole = bounds(p.x for s in series for p in s.points) or (0.0, 1.0)
+    per = (whole[1] - whole[0]) / _SMOOTHED_IN
     for one in series:
         if one.dim:
-            behind.append(Layer(one, dim=True, band=True))
+            behind.append(Layer(one, dim=True, band=True, source=one))
         elif smoothing > 0:
-            behind.append(Layer(one, dim=True, band=single))
-            smoothed = ChartSeries(one.name, one.colour, smooth(one.points, smoothing))
-            lines.append(Layer(smoothed, dim=False, band=False))
+            behind.append(Layer(one, dim=True, band=single, source=one))
+            smoothed = ChartSeries(one.name, one.colour, smooth(one.points, smoothing, per))
+            lines.append(Layer(smoothed, dim=False, band=False, source=one))
         else:
             if single:
-                behind.append(Layer(one, dim=True, band=True))
-            lines.append(Layer(one, dim=False, band=False))
+                behind.append(Layer(one, dim=True, band=True, source=one))
+            lines.append(Layer(one, dim=False, band=False, source=one))
     return behind[::-1] + lines[::-1]
 
 
@@ -104,12 +110,12 @@ class Span:
 def span_of(layers: Sequence[Layer], log: bool, view: tuple[float, float] | None) -> Span | None:
     """What there is to draw; `view` limits x. None where there is nothing.
 
-    Without a view x begins at 0 when the first point is near it, so that the axis starts with a round number.
+    Without a view x begins at 0 when the first point is near it: the axis starts with a round number.
     """
     x = view or bounds(p.x for layer in layers for p in layer.series.points if _drawable(p, log))
     if x is None:
         return None
-    if view is None and 0 < x[0] < x[1] * 0.1:
+    if view is None and 0 < x[0] < x[1] * 0.3:
         x = (0.0, x[1])
     parts = [list(_stretches(_visible(layer.series.points, x), log)) for layer in layers]
     values: list[float] = []

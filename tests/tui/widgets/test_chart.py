@@ -210,6 +210,7 @@ async def test_log_and_smoothing_are_named_and_change_the_line() -> None:
         chart.smoothing = 0.95
         chart.y_log = True
         assert "log · smooth 0.95" in lines(chart)[0]
+        assert lines(chart)[0].startswith("loss  2  ~1.5")
         (_, point), *_ = chart.values_at_cursor()
         assert point is not None
         assert point.mean == pytest.approx(1.5, abs=0.05)

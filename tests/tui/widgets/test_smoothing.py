@@ -24,6 +24,14 @@ def test_it_is_debiased() -> None:
     assert smooth(points(1, 2), 0.9)[1].mean == pytest.approx(0.29 / 0.19)
 
 
+def test_per_a_distance_it_does_not_matter_how_many_points_there_are() -> None:
+    many = [Bucket(i / 10, v, v, v) for i in range(1, 501) for v in [math.exp(-i / 100)]]
+    few = many[9::10]
+    smoothed = [smooth(p, 0.8, per=1.0)[-1].mean for p in (many, few)]
+    assert smoothed[0] == pytest.approx(smoothed[1], rel=0.1)
+    assert smooth(few, 0.8, per=0.01)[-1].mean == pytest.approx(few[-1].mean)
+
+
 def test_a_gap_stays_and_is_not_averaged_in() -> None:
     smoothed = smooth(points(1, math.nan, 1), 0.5)
     assert math.isnan(smoothed[1].mean)
