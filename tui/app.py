@@ -121,10 +121,6 @@ class DdpmApp(Background, App[None]):
         if not isinstance(self.screen, HelpScreen) and self.front is not None:
             self.push_screen(HelpScreen(self.front.place))
 
-    async def action_back(self) -> None:
-        if len(self.screen_stack) > 1:
-            self.pop_screen()
-
     def open_run(self, run: RunRow) -> None:
         """Shows a run's own screen."""
         self.push_screen(_screen_of(run))

@@ -103,17 +103,17 @@ def columns(sparks: Sparks) -> list[Column[RunRow]]:
         Column("status", "status", 10, lambda r, w, i: status_text(r.status, i), sort="status"),
         Column("id", "id", 5, lambda r, w, i: Text(f"#{r.id}", style=i.dim), right=True, rank=3, sort="id"),
         Column("name", "name", 14, lambda r, w, i: name_text(r, i), grows=True, sort="name"),
-        Column("kind", "kind", 6, lambda r, w, i: _text(r.kind, i), rank=6, sort="kind"),
+        Column("kind", "kind", 6, lambda r, w, i: _text(r.kind, i), rank=3, sort="kind"),
         Column("preset", "preset", 13, lambda r, w, i: _text(r.preset, i), rank=4, sort="preset"),
         Column("step", "step", 15, progress_text, rank=1, sort="step"),
-        Column("images_seen", "images", 6, _seen, right=True, rank=6, sort="images_seen"),
+        Column("images_seen", "images", 6, _seen, right=True, rank=3, sort="images_seen"),
         Column("loss", "loss", 7 + SPARK, loss, rank=2, sort="loss"),
         Column("images_per_second", "img/s", 6, _rate, right=True, rank=3, sort="images_per_second"),
         Column("fid", "FID", 6, lambda r, w, i: number(r.fid, i), right=True, rank=5, sort="fid"),
-        Column("device", "device", 7, lambda r, w, i: _text(r.device, i), rank=6, sort="device"),
-        Column("tags", "tags", 14, lambda r, w, i: Text(printable(" ".join(r.tags)), style=i.accent), rank=6),
-        Column("created_at", "created", 16, _created, rank=7, sort="created_at"),
-        Column("age", "age", 5, _age, right=True, rank=2, sort="created_at"),
+        Column("device", "device", 7, lambda r, w, i: _text(r.device, i), rank=3, sort="device"),
+        Column("tags", "tags", 14, lambda r, w, i: Text(printable(" ".join(r.tags)), style=i.accent), rank=3),
+        Column("created_at", "created", 16, _created, rank=3, sort="created_at"),
+        Column("age", "age", 5, _age, right=True, rank=3, sort="created_at"),
     ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 EVERYWHERE = "everywhere"
 LISTS = "lists"
@@ -66,6 +66,9 @@ _SAMPLE = Key("p", "sample", "sample", "Draw images with a checkpoint of the run
 _CLONE = Key("C", "clone", "", "New run with this run's configuration; change what you like first")
 _EDIT = Key("e", "edit", "", "Edit name, tags and notes")
 _COPY = Key("y", "copy_path", "", "Copy the path of the run's folder")
+
+#: Places that are screens.
+SCREENS = ("runs", "new", "run", "sampling", "sample", "compare")
 
 TITLES = {
     "runs": "Runs",
@@ -187,9 +190,13 @@ TABLE: dict[str, tuple[Key, ...]] = {
 }
 
 
-def bindings(place: str) -> list[Binding]:
-    """Textual's bindings of a place."""
+def bindings(place: str) -> list[BindingType]:
+    """Textual's bindings of a place. A place that is a screen also knows the way back."""
+    table = TABLE[place]
+    if place in SCREENS:
+        table += tuple(key for key in TABLE[EVERYWHERE] if key.action == "back")
     return [
         Binding(key.keys, key.action, key.label or key.title, show=bool(key.label), priority=key.priority)
-        for key in TABLE[place]
+        for key in table
+        if place != EVERYWHERE or key.action != "back"
     ]

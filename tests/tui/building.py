@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import shutil
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +36,20 @@ def make_run(
 
     A name that a launch would refuse is written into run.json afterwards, as a hand could.
     """
+    hostile = name is not None and not re.fullmatch(r"[\w. -]+", name)
     config, _ = configfiles.resolve(preset, [f"training.steps={steps}", *settings])
     run = RunDirectory.create(
         home,
         kind="train",
         config=config,
-        name=name if name and name.isprintable() else None,
+        name=None if hostile else name,
         stem=preset,
         preset=preset,
         tags=tags,
         device="cpu",
         command=("ddpm-tui", "train", preset),
     )
-    if name and not name.isprintable():
+    if hostile:
         run.edit(name=name)
     batch = config.training.batch_size
     record(run, events.Started(0, 0, steps, "cpu", "two cores", "float32", 1_234_567, "digits", 1797))
@@ -90,30 +94,46 @@ def finish(run: RunDirectory, status: str, step: int, images_seen: int, message:
 
 
 def make_sampling(
-    home: Home, parent: RunDirectory, name: str | None = None, *, frames: int = 4
+    home: Home, parent: RunDirectory, name: str | None = None, *, frames: int = 4, ended: bool = True
 ) -> RunDirectory:
-    """A finished run that drew images, with its frames and its grid."""
+    """A run that drew images in four steps, with frames and grid; if not `ended`, the first `frames` steps."""
     config: Config = parent.config()
     info = parent.info
     run = RunDirectory.create(
-        home, kind="sample", config=config, name=name, stem=f"{parent.name}-sample", device="cpu",
+        home,
+        kind="sample",
+        config=config,
+        name=name,
+        stem=f"{parent.name}-sample",
+        device="cpu",
         parent={"uuid": info["uuid"], "id": info["id"], "name": info["name"], "step": 200},
-        checkpoint=parent.path / "checkpoints" / "00000200", command=("ddpm-tui", "sample", parent.name),
-    )  # fmt: skip
+        checkpoint=parent.path / "checkpoints" / "00000200",
+        command=("ddpm-tui", "sample", parent.name),
+    )
     (run.path / "frames").mkdir()
     for index in range(1, frames + 1):
         for kind in ("xt", "x0"):
-            noise = Image.effect_noise((35, 35), 20 * (frames - index) + 1)
+            noise = Image.effect_noise((35, 35), 20 * (4 - index) + 1)
             noise.save(run.path / "frames" / f"{index:04d}-{kind}.png")
         x_t, x_0 = f"frames/{index:04d}-xt.png", f"frames/{index:04d}-x0.png"
-        done, timestep = 16 * (index == frames), 1000 - 1000 // frames * index
-        record(run, events.Denoising(index, frames, timestep, done, 16, x_t, x_0))
-    path = run.path / "samples" / "grid.png"
-    path.parent.mkdir()
-    Image.linear_gradient("L").resize((35, 35)).save(path)
-    record(run, events.SamplesWritten(200, 0, "samples/grid.png", 16, 0, "ddim", frames))
-    finish(run, "finished", 16, 0)
+        record(run, events.Denoising(index, 4, 1000 - 250 * index, 16 * (index == 4), 16, x_t, x_0))
+    if ended:
+        path = run.path / "samples" / "grid.png"
+        path.parent.mkdir()
+        Image.linear_gradient("L").resize((35, 35)).save(path)
+        record(run, events.SamplesWritten(200, 0, "samples/grid.png", 16, 0, "ddim", 4))
+        finish(run, "finished", 16, 0)
     return run
+
+
+def copies(home: Home, run: RunDirectory, count: int) -> None:
+    """So many runs more, as if their directories had been copied in from another machine."""
+    first = run.id
+    for number in range(first + 1, first + 1 + count):
+        path = home.runs / f"{number:04d}-{run.name}"
+        shutil.copytree(run.path, path)
+        info = run.info | {"id": number, "uuid": str(uuid.uuid4()), "name": f"{run.name}-{number}"}
+        (path / "run.json").write_text(json.dumps(info))
 
 
 def home_at(path: Path) -> Home:

@@ -76,7 +76,7 @@ class CompareScreen(Place):
                 for i, detail in enumerate(self._details)
             ]
         )
-        self._show_tables()
+        self._show_table()
         for strip, detail in zip(self.query(Filmstrip), self._details, strict=False):
             frames = [
                 Frame(Path(s.path), f"{printable(detail.row.name)} · {caption(s)}", s.images_seen)
@@ -91,22 +91,25 @@ class CompareScreen(Place):
 
     # -- tables -------------------------------------------------------------------------------------
 
-    def _show_tables(self) -> None:
-        self.query_one("#summary-table", Static).update(self._summary())
-        self.query_one("#differences-table", Static).update(self._differences())
-
-    def _table(self, first: str) -> Table:
+    def _show_table(self) -> None:
+        """What came of the runs, then what differs in their configuration (or all of it), in one table."""
         ink = self.cockpit.ink
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="", expand=False)
-        table.add_column(Text(first, style=ink.dim), style=ink.dim, no_wrap=True)
+        table.add_column(style=ink.dim, no_wrap=True, min_width=23)
         for i, detail in enumerate(self._details):
             name = Text(f"● {printable(detail.row.name)}", style=self._colour(i), no_wrap=True)
             table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=8, max_width=28)
-        return table
+        self._summary(table)
+        table.add_row()
+        table.add_row(Text("all values" if self._all else "what differs", style=f"bold {ink.accent}"))
+        before = table.row_count
+        self._differences(table)
+        if table.row_count == before:
+            table.add_row(Text("nothing"))
+        self.query_one("#comparison", Static).update(table)
 
-    def _summary(self) -> Table:
-        ink, table = self.cockpit.ink, self._table("")
-        rows = [d.row for d in self._details]
+    def _summary(self, table: Table) -> None:
+        ink, rows = self.cockpit.ink, [detail.row for detail in self._details]
         table.add_row("status", *(status_text(r.status, ink) for r in rows))
         table.add_row("step", *(Text("–" if r.step is None else f"{r.step:,}") for r in rows))
         table.add_row("images seen", *(Text(humanize.count(r.images_seen)) for r in rows))
@@ -114,27 +117,21 @@ class CompareScreen(Place):
         table.add_row("speed", *(Text(humanize.rate(r.images_per_second)) for r in rows))
         if any(r.fid is not None for r in rows):
             table.add_row("FID", *(number(r.fid, ink) for r in rows))
-        return table
 
-    def _differences(self) -> Table:
-        ink, table = self.cockpit.ink, self._table("all values" if self._all else "what differs")
-        flat = [_flat(detail.config) for detail in self._details]
-        keys_ = list(dict.fromkeys(key for values in flat for key in values))
-        for key in keys_:
+    def _differences(self, table: Table) -> None:
+        ink, flat = self.cockpit.ink, [_flat(detail.config) for detail in self._details]
+        for key in dict.fromkeys(key for values in flat for key in values):
             texts = [value_text(values.get(key)) for values in flat]
             differs = len(set(texts)) > 1
             if differs or self._all:
                 style = ink.strong if differs else ink.dim
                 table.add_row(Text(key), *(Text(text, style=style) for text in texts))
-        if not table.row_count:
-            table.add_row(Text("nothing: the configurations are equal"))
-        return table
 
     # -- keys ---------------------------------------------------------------------------------------
 
     def action_all(self) -> None:
         self._all = not self._all
-        self._show_tables()
+        self._show_table()
 
     def action_log_scale(self) -> None:
         chart = self.query_one(LineChart)
@@ -179,8 +176,7 @@ class CompareBody(Vertical):
     def compose(self) -> ComposeResult:
         with Horizontal(id="upper"):
             with VerticalScroll(id="differences"):
-                yield Static(id="summary-table", markup=False)
-                yield Static(id="differences-table", markup=False)
+                yield Static(id="comparison", markup=False)
             yield MetricChart("loss", id="losses")
         with Horizontal(id="strips"):
             for _ in range(self._strips):

@@ -30,7 +30,7 @@ SETTLE = 0.5
 
 
 class NewScreen(Place):
-    """Also a clone with changes, and a run that begins with another's weights (`start`: a step of `clone`)."""
+    """Also a clone with changes, and a run that begins with its weights (`start`: a step of `clone`)."""
 
     place = "new"
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("new")]
@@ -230,7 +230,7 @@ class NewBody(Horizontal):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="choice"):
-            yield Static("start from", markup=False, classes="caption")
+            yield Static("start from      enter: take it", markup=False, classes="caption")
             yield OptionList(id="sources", markup=False, compact=True)
             yield Static(id="summary", markup=False)
         with Vertical(id="making"):

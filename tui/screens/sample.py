@@ -26,7 +26,7 @@ from tui.widgets.config_edits import ConfigEdits
 from tui.widgets.config_field import ConfigField
 
 #: What is asked for; the rest of [sampling] is as in the run's configuration.
-FIELDS = ("sampler", "steps", "eta", "spacing", "count", "seed", "ema")
+FIELDS = ("sampler", "steps", "eta", "spacing", "count", "seed")
 
 
 class SampleScreen(Place):

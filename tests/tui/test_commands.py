@@ -1,0 +1,62 @@
+"""The command shown in the app does the same as the form: the command's own parser reads it back."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from ddpm import configfiles
+from runs.cli import sample as sample_verb
+from runs.cli import train as train_verb
+from runs.cli.parser import Parser
+from tui import commands
+
+
+def parsed(verb, command):
+    parser = Parser(verb.__name__, "", "")
+    verb.arguments(parser)
+    return parser.parse_args(list(command)[2:])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [],
+        ["training.steps=7", "model.multipliers=1,2,2", "data.flip=true", "training.learning_rate=3e-5"],
+        ["sampling.steps=unset", "data.root=/a b/[c]'d", "training.precision=float32"],
+    ],
+)
+def test_train_starts_the_same_configuration(settings) -> None:
+    base, _ = configfiles.resolve("mnist")
+    config = configfiles.override(base, settings)
+    command = commands.train("mnist", base, config, name="a [b]", tags=("x", "y"), device="cpu", start="3@20")
+    args = parsed(train_verb, shlex.split(commands.shell(command)))
+    assert configfiles.resolve(args.source, args.set)[0] == config
+    assert (args.name, args.tag, args.device, args.origin) == ("a [b]", ["x", "y"], "cpu", "3@20")
+
+
+def test_what_is_usual_needs_no_word() -> None:
+    base, _ = configfiles.resolve("digits")
+    assert commands.train("digits", base, base) == ("ddpm-tui", "train", "digits")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [],
+        ["sampling.sampler=ddpm", "sampling.steps=unset", "sampling.seed=9", "sampling.count=3"],
+        ["sampling.eta=0.5", "sampling.spacing=quadratic", "sampling.steps=20"],
+    ],
+)
+def test_sample_draws_the_same_images(settings) -> None:
+    base, _ = configfiles.resolve("digits")
+    wanted = configfiles.override(base, settings).sampling
+    args = parsed(sample_verb, commands.sample("7", 200, wanted, base.sampling))
+    given = [
+        f"sampling.{key}={getattr(args, key)}"
+        for key in sample_verb.OPTIONS
+        if getattr(args, key, None) is not None
+    ]
+    assert args.run == "7@200"
+    assert configfiles.override(base, given).sampling == wanted

@@ -1,0 +1,66 @@
+"""Runs side by side."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.tui.building import home_at, make_run
+from tests.tui.driving import opened, text_of, until
+from tui.screens.compare import CompareScreen
+from tui.widgets.chart import LineChart
+from tui.widgets.filmstrip import Filmstrip
+
+
+@pytest.fixture
+def home(tmp_path):
+    home = home_at(tmp_path / "home")
+    make_run(home, "alpha", settings=("diffusion.schedule=cosine",), samples=4)
+    make_run(home, "[b]eta[/b]", settings=("training.learning_rate=0.001",), samples=2)
+    return home
+
+
+async def compared(app, pilot) -> CompareScreen:
+    await pilot.press("space", "space", "c")
+    await until(pilot, lambda: isinstance(app.screen, CompareScreen) and app.screen._details)
+    return app.screen
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+async def test_only_what_differs_and_all_on_demand(home, size) -> None:
+    async with opened(home, size, rows=2) as (app, pilot):
+        await compared(app, pilot)
+        await until(pilot, lambda: "diffusion.schedule" in text_of(app))
+        text = text_of(app)
+        assert "training.batch_size" not in text
+        for word in ("[b]eta[/b]", "cosine", "linear", "what differs"):
+            assert word in text
+        await pilot.press("a")
+        await until(pilot, lambda: "data.dataset" in text_of(app))
+        assert {len(line) for line in text_of(app).splitlines()} == {size[0]}
+
+
+async def test_losses_are_overlaid_in_one_colour_a_run(home) -> None:
+    async with opened(home, rows=2) as (app, pilot):
+        screen = await compared(app, pilot)
+        series = screen.query_one(LineChart).series
+        assert {s.name for s in series} == {"alpha", "[b]eta[/b]"}
+        assert len({s.colour for s in series}) == 2
+
+
+async def test_grids_are_scrubbed_together_by_images_seen(home) -> None:
+    async with opened(home, (160, 48), rows=2) as (app, pilot):
+        screen = await compared(app, pilot)
+        strips = list(screen.query(Filmstrip))
+        await until(pilot, lambda: all(strip.frames for strip in strips))
+        await pilot.press("left", "left")
+        await pilot.pause()
+        assert len({strip.frame.x for strip in strips}) == 1
+
+
+async def test_runs_that_are_equal_have_nothing_to_show(tmp_path) -> None:
+    home = home_at(tmp_path / "home")
+    make_run(home, "one")
+    make_run(home, "two")
+    async with opened(home, rows=2) as (app, pilot):
+        await compared(app, pilot)
+        await until(pilot, lambda: "nothing" in text_of(app))

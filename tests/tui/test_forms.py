@@ -1,0 +1,115 @@
+"""New run and sample: what the forms say, and what they launch."""
+
+from __future__ import annotations
+
+import pytest
+from textual.widgets import Button, Input, OptionList
+
+from tests.tui.building import home_at, make_run
+from tests.tui.driving import opened, text_of, until
+from tui.screens.new import NewScreen
+from tui.screens.sample import SampleScreen
+from tui.widgets.config_form import ConfigForm
+
+
+@pytest.fixture
+def home(tmp_path):
+    return home_at(tmp_path / "home")
+
+
+async def new_run(app, pilot) -> NewScreen:
+    await pilot.press("n")
+    await until(pilot, lambda: isinstance(app.screen, NewScreen) and app.screen._command())
+    return app.screen
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+async def test_a_newcomer_is_two_keys_from_the_launch(home, size) -> None:
+    async with opened(home, size, rows=0) as (app, pilot):
+        screen = await new_run(app, pilot)
+        assert screen._command() == ("ddpm-tui", "train", "digits")
+        assert "$ ddpm-tui train digits" in text_of(app)
+        assert {len(line) for line in text_of(app).splitlines()} == {size[0]}
+        await pilot.press("enter")
+        assert app.focused is screen.query_one("#launch", Button)
+
+
+async def test_the_command_follows_the_form(home) -> None:
+    async with opened(home, rows=0) as (app, pilot):
+        screen = await new_run(app, pilot)
+        await pilot.press("down")
+        await until(pilot, lambda: screen._command()[2] == "mnist")
+        screen.query_one("#name", Input).value = "my [b]run"
+        screen.query_one("#tags", Input).value = "one, two"
+        screen.query_one(ConfigForm).set_value("training.steps", "77")
+        await until(pilot, lambda: "training.steps=77" in (screen._command() or ()))
+        command = screen._command()
+        assert command[:3] == ("ddpm-tui", "train", "mnist")
+        assert command[command.index("--name") + 1] == "my [b]run"
+        assert command.count("--tag") == 2
+        await pilot.press("ctrl+y")
+        assert "'my [b]run'" in app.clipboard
+
+
+async def test_a_bad_value_cannot_be_launched(home) -> None:
+    async with opened(home, rows=0) as (app, pilot):
+        screen = await new_run(app, pilot)
+        screen.query_one(ConfigForm).set_value("training.batch_size", "-3")
+        await until(pilot, lambda: screen.query_one("#launch", Button).disabled)
+        assert "at least 1" in text_of(app)
+        await pilot.press("ctrl+l")
+        assert not list(home.runs.iterdir())
+
+
+async def test_a_taken_name_is_told_and_the_form_stays(home) -> None:
+    make_run(home, "alpha")
+    async with opened(home) as (app, pilot):
+        screen = await new_run(app, pilot)
+        screen.query_one("#name", Input).value = "alpha"
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: "is free" in text_of(app))
+        assert app.screen is screen
+        assert len(list(home.runs.iterdir())) == 1
+
+
+async def test_a_run_of_a_file_is_cloned_from_its_file(home) -> None:
+    run = make_run(home, "alpha")
+    run.edit(preset=None)
+    async with opened(home) as (app, pilot):
+        await pilot.press("C")
+        await until(pilot, lambda: isinstance(app.screen, NewScreen) and app.screen._command())
+        assert app.screen._command()[2] == str(run.path / "config.toml")
+
+
+async def test_sampling_begins_with_the_latest_checkpoint(home) -> None:
+    make_run(home, "alpha")
+    async with opened(home) as (app, pilot):
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(app.screen, SampleScreen) and app.screen._command())
+        screen = app.screen
+        assert screen._command()[:3] == ("ddpm-tui", "sample", "1@200")
+        assert "64 images by DDIM, 50 evaluations" in text_of(app)
+        await pilot.press("down")
+        await until(pilot, lambda: screen._command()[2] == "1@100")
+        await pilot.press("enter")
+        assert app.focused is screen.query_one("#launch", Button)
+
+
+async def test_what_cannot_be_drawn_is_told_at_the_field(home) -> None:
+    make_run(home, "alpha")
+    async with opened(home, (100, 30)) as (app, pilot):
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(app.screen, SampleScreen) and app.screen._command())
+        await pilot.press("tab", "down", *"5000")
+        await until(pilot, lambda: app.screen.query_one("#launch", Button).disabled)
+        assert "1000" in text_of(app)
+        await pilot.press("ctrl+l")
+        assert len(list(home.runs.iterdir())) == 1
+
+
+async def test_a_run_without_checkpoints_says_so(home) -> None:
+    make_run(home, "alpha", checkpoints=0)
+    async with opened(home) as (app, pilot):
+        await pilot.press("p")
+        await until(pilot, lambda: "no checkpoint to draw with" in text_of(app))
+        assert app.screen.query_one("#checkpoint-list", OptionList).option_count == 0
