@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runs import record
+from runs import record, tables, tail
 from runs.catalogue import Catalogue
 from runs.home import Home
 from runs.rows import RunQuery
@@ -181,17 +181,21 @@ def test_a_record_that_is_another_is_read_from_its_start(home: Home, how: str) -
     append(path, started(), metrics(10, 0.9), metrics(20, 0.8), checkpoint(20))
     with Catalogue(home) as catalogue:
         catalogue.sync()
-        lines = [json.dumps(item) + "\n" for item in (started(), metrics(10, 0.2))]
+        lines = [json.dumps(item) + "\n" for item in (metrics(10, 0.2), started(10))]
         if how == "shrunk":
             (path / "events.jsonl").write_text("".join(lines))
-        elif how == "replaced":
-            write_by_rename(path / "events.jsonl", "".join(lines) + " " * 5000)
-        else:  # in place and longer: there is no end of a line where there was one
-            notice = json.dumps(event("notice", text="x" * 5000)) + "\n"
+        elif how == "replaced":  # with the end of a line where there was one
+            length = (path / "events.jsonl").stat().st_size
+            filling = " " * (length - len("".join(lines)) - 1) + "\n"
+            write_by_rename(path / "events.jsonl", "".join([*lines, filling]))
+        else:  # in place and longer
+            notice = json.dumps(event("notice", text="x" * 2000)) + "\n"
             (path / "events.jsonl").write_text("".join([notice, *lines]))
         catalogue.sync()
         assert losses(catalogue) == [0.2]
         assert catalogue.detail(1).checkpoints == ()
+        unread = [notice for notice in catalogue.detail(1).notices if "could not be read" in notice]
+        assert len(unread) == (how == "replaced")  # the filling
 
 
 def test_a_long_record_comes_in_batches(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -532,6 +536,42 @@ def test_two_that_sync_at_once_write_every_line_once(home: Home, monkeypatch: py
     before = contents(home)
     reindex(home)
     assert contents(home) == before
+
+
+def test_what_another_has_just_written_is_not_written_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_run(home, 1)
+    with Catalogue(home) as catalogue, Catalogue(home) as other:
+        catalogue.sync()
+        append(path, started(), metrics(10, 0.9))
+        read, write, written = tail.read_chunk, tables.write_batch, []
+
+        def overtaken(*arguments: Any) -> record.Chunk:
+            chunk = read(*arguments)
+            monkeypatch.setattr(tail, "read_chunk", read)
+            append(path, metrics(20, 0.8))
+            other.sync()
+            monkeypatch.setattr(tables, "write_batch", lambda *a, **k: (written.append(a), write(*a, **k)))
+            return chunk
+
+        monkeypatch.setattr(tail, "read_chunk", overtaken)
+        assert catalogue.sync()
+        assert written == []
+        assert losses(catalogue) == [0.9, 0.8]
+
+
+def test_numbers_are_given_out_alone(home: Home) -> None:
+    """A run that is being made has its number before it has its directory."""
+    make_run(home, 1)
+    with Catalogue(home) as catalogue:
+        thread = threading.Thread(target=catalogue.sync)
+        with home.locked():
+            thread.start()
+            time.sleep(0.2)
+            assert catalogue.runs() == []
+        thread.join()
+        assert len(catalogue.runs()) == 1
 
 
 def test_readers_see_a_long_import_grow(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
