@@ -20,6 +20,9 @@ def environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
     Relative entries of PYTHONPATH are made absolute, as the new process works elsewhere.
     """
     variables = dict(os.environ if base is None else base)
+    # Threads that spin while they wait starve each other as soon as anything else wants a core: beside two
+    # busy programs a training on two cores ran four times slower so (benchmarks/bench_threads.py).
+    variables.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     paths = [str(Path(p).absolute()) for p in variables.get("PYTHONPATH", "").split(os.pathsep) if p]
     root = Path(__file__).resolve().parent.parent
     installed = {Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib")}

@@ -47,7 +47,7 @@ def running(path: Path) -> bool:
 
 def exit_info(path: Path) -> dict[str, Any] | None:
     """`exit.json`, or None where there is none that can be read."""
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, RecursionError):
         info = json.loads((path / "exit.json").read_bytes())
         if isinstance(info, dict):
             return info

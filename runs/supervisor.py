@@ -77,7 +77,7 @@ def start_time(pid: int) -> str | None:
 def last_event(events: Path, beyond: int = 0) -> dict[str, Any] | None:
     """The last whole event of a record that starts at or after byte `beyond`, read from the file's end."""
     for line in reversed(_tail(events, beyond)[0].split(b"\n")[:-1]):
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             record = json.loads(line)
             if isinstance(record, dict) and "event" in record:
                 return record
