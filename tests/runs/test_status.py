@@ -82,4 +82,4 @@ def test_probing_many_runs_is_cheap_however_long_their_records(run: RunDirectory
 def test_files_of_nothing_but_brackets_are_no_end(tmp_path: Path) -> None:
     (tmp_path / "exit.json").write_text("[" * 100_000)
     (tmp_path / "events.jsonl").write_text("[" * 50_000 + "\n")
-    assert status.probe(tmp_path) == "lost"
+    assert probe(tmp_path) == "lost"
