@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -73,10 +74,14 @@ class DdpmApp(Background, App[None]):
     def _polled(self, changed: bool) -> None:
         self._polling = False
         self._told = ""
+        if not self._warm:
+            self._warm = True
+            self.background("warm", _import_screens, failed=self._tell)
         if changed and self.front is not None and self.front.ready:
             self.front.refresh_data()
 
     _told = ""
+    _warm = False
 
     def _poll_failed(self, line: str) -> None:
         """Tells the same trouble once, not every second."""
@@ -136,6 +141,15 @@ class DdpmApp(Background, App[None]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         return ()
+
+
+def _import_screens() -> None:
+    """Before they are asked for: the first opening of each is then as quick as any other."""
+    for place in ("new", "run", "sampling", "sample", "compare", "dialogs", "help"):
+        importlib.import_module(f"tui.screens.{place}")
+    for pane in ("charts", "samples", "checkpoints", "log", "config", "about", "denoising"):
+        importlib.import_module(f"tui.panes.{pane}")
+    importlib.import_module("tui.palette")
 
 
 def _screen_of(run: RunRow) -> Place:

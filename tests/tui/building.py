@@ -96,7 +96,7 @@ def finish(run: RunDirectory, status: str, step: int, images_seen: int, message:
 def make_sampling(
     home: Home, parent: RunDirectory, name: str | None = None, *, frames: int = 4, ended: bool = True
 ) -> RunDirectory:
-    """A run that drew images in four steps, with frames and grid; if not `ended`, the first `frames` steps."""
+    """A run that drew images in four steps, with frames and grid; not `ended`: the first `frames`."""
     config: Config = parent.config()
     info = parent.info
     run = RunDirectory.create(

@@ -66,9 +66,9 @@ class AnyRunScreen(RunActions):
         yield Tabs(self.TABS)
         yield Container(id="panes")
 
-    async def on_mount(self) -> None:
+    def on_mount(self) -> None:
         self._show_head()
-        await self._show_tab()
+        self.call_after_refresh(self._show_tab)  # so that the key's effect is seen at once
 
     # -- data ---------------------------------------------------------------------------------------
 
@@ -130,7 +130,7 @@ class AnyRunScreen(RunActions):
         ]
         for fact in facts:
             if fact:
-                text.append("  ·  ", style=ink.faint).append(printable(fact), style=ink.dim)
+                text.append(" · ", style=ink.faint).append(printable(fact), style=ink.dim)
         text.append("\n").append_text(self._progress(run, ink))
         if detail and detail.error and run.status in ("failed", "lost", "stopped"):
             text.append("\n").append(printable(detail.error), style=ink.error)
@@ -138,11 +138,13 @@ class AnyRunScreen(RunActions):
 
     def _progress(self, run: RunRow, ink: Ink) -> Text:
         share = fraction(run)
-        wide = max(10, min(40, self.size.width // 4))
+        wide = max(8, min(30, self.size.width // 8))
         running = run.status == "running"
         shade = ink.state("running") if running else ink.dim
         text = rail(share, wide, shade, ink)
         unit = "images" if run.kind == "sample" else "steps"
+        if running and run.step is None:
+            return text.append("  starting, this takes a few seconds", style=ink.dim)
         if run.total_steps is not None:
             text.append(f"  {run.step or 0:,}", style=ink.strong).append(
                 f" of {run.total_steps:,} {unit}", style=ink.dim
@@ -160,9 +162,7 @@ class AnyRunScreen(RunActions):
         ]
         for label, value in facts:
             if value:
-                text.append("  ·  ", style=ink.faint).append(label, style=ink.dim).append(
-                    value, style=ink.text
-                )
+                text.append(" · ", style=ink.faint).append(label, style=ink.dim).append(value, style=ink.text)
         return text
 
     # -- tabs ---------------------------------------------------------------------------------------

@@ -112,6 +112,12 @@ class Place(Background, Screen[None]):
     ]
 
     def compose(self) -> ComposeResult:
+        # The classes of the size before the first style is computed, else all are computed twice.
+        for breakpoints, cells in (
+            (self.HORIZONTAL_BREAKPOINTS, self.app.size.width),
+            (self.VERTICAL_BREAKPOINTS, self.app.size.height),
+        ):
+            self.add_class([name for least, name in breakpoints or () if cells >= least][-1])
         yield TopBar()
         yield from self.body()
         yield KeyBar()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
@@ -13,7 +14,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.keys import EVERYWHERE, LISTS, TABLE, TITLES, face
+from tui.keys import EVERYWHERE, FORMS, LISTS, TABLE, TITLES, face
 from tui.theme import Ink
 
 
@@ -34,13 +35,17 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll(id="help", classes="dialog") as box:
             box.border_title = Content("Keys")
             box.border_subtitle = Content("esc closes")
-            order = [self._place, LISTS, EVERYWHERE]
-            for place in order + [p for p in TABLE if p not in order]:
-                yield Static(TITLES[place], markup=False, classes="place")
-                yield Static(self._keys(place), markup=False)
+            yield Static(self._keys(), markup=False)
 
-    def _keys(self, place: str) -> Table:
+    def _keys(self) -> Group:
         ink = Ink.of(self.app.theme_variables)
+        order = [self._place, FORMS, LISTS, EVERYWHERE]
+        parts: list[RenderableType] = []
+        for place in order + [p for p in TABLE if p not in order]:
+            parts += [Text(TITLES[place], style=f"bold {ink.accent}"), self._table(place, ink), Text()]
+        return Group(*parts[:-1])
+
+    def _table(self, place: str, ink: Ink) -> Table:
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), expand=True)
         table.add_column(width=9, no_wrap=True)
         table.add_column(ratio=1)

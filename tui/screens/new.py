@@ -49,6 +49,9 @@ class NewScreen(Place):
     def on_mount(self) -> None:
         self.headline("Runs › New run", self._note())
         self.query_one(OptionList).focus()
+        self.call_after_refresh(self._read)  # so that the key's effect is seen at once
+
+    def _read(self) -> None:
         clone = self._clone
         self.background(
             "sources",
