@@ -45,7 +45,7 @@ KEYS: tuple[tuple[str, bytes, bytes], ...] = (
     ("4, the log", b"4", b""),
     ("5, the configuration", b"5", b""),
     ("esc, back to the runs", b"\x1b", b"status"),
-    ("n, a new run", b"n", b"start from"),
+    ("n, a new run", b"n", b"preset, then"),
     ("esc, back to the runs", b"\x1b", b"status"),
 )
 

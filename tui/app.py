@@ -99,6 +99,13 @@ class DdpmApp(Background, App[None]):
         """The place in front, below any dialog."""
         return next((s for s in reversed(self.screen_stack) if isinstance(s, Place)), None)
 
+    @property
+    def _background_screens(self) -> list[Screen[Any]]:
+        """Textual takes the screen below for visible even under one that covers it all, and then paints all
+        anew whenever something changes there."""
+        covered = self.screen_stack and self.screen_stack[-1].styles.background.a == 1
+        return [] if covered else super()._background_screens
+
     # -- settings -----------------------------------------------------------------------------------
 
     def remember(self, **changes: Any) -> None:

@@ -127,6 +127,7 @@ TABLE: dict[str, tuple[Key, ...]] = {
         Key("s", "smoothing", "smoothing", "Smooth the loss more; from none to strong and round again"),
         Key("left", "earlier", "", "Earlier sample grid", palette=False),
         Key("right", "later", "", "Later sample grid", palette=False),
+        Key("z", "zoom", "zoom", "The whole grid, or the first images larger"),
         Key("slash", "search", "", "Search in the log; n and N go to the other matches", palette=False),
         Key("F", "follow", "", "Follow the end of the log, or stay", palette=False),
         Key("w", "wrap", "", "Wrap long lines of the log, or cut them", palette=False),
@@ -143,6 +144,7 @@ TABLE: dict[str, tuple[Key, ...]] = {
         Key("4", "tab('about')", "", "Where the run comes from; host, versions, command"),
         Key("left", "earlier", "earlier", "The step before", palette=False),
         Key("right", "later", "later", "The step after", palette=False),
+        Key("z", "zoom", "zoom", "The whole grid, or the first images larger"),
         _STOP,
         Key("p", "sample", "again", "Draw images again; other settings if you like"),
         Key("o", "parent", "its run", "Open the run that the images come from"),
@@ -162,6 +164,7 @@ TABLE: dict[str, tuple[Key, ...]] = {
         Key("s", "smoothing", "smoothing", "Smooth the losses more; from none to strong and round again"),
         Key("left", "earlier", "earlier", "Earlier sample grids"),
         Key("right", "later", "later", "Later sample grids"),
+        Key("z", "zoom", "", "The whole grids, or the first images larger"),
     ),
     FORMS: (
         Key("up", "field(-1)", "", "The field above; above the first is the filter", palette=False),

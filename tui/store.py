@@ -70,6 +70,12 @@ class Store:
     def detail(self, run_id: int) -> RunDetail:
         return self.catalogue.detail(run_id)
 
+    def image_size(self, detail: RunDetail) -> int | None:
+        """Pixels across one image of a run."""
+        from tui.legible import image_size
+
+        return image_size(detail)
+
     def details(self, run_ids: Sequence[int]) -> list[RunDetail]:
         return [self.catalogue.detail(run_id) for run_id in run_ids]
 

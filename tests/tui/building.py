@@ -37,7 +37,7 @@ def make_run(
     A name that a launch would refuse is written into run.json afterwards, as a hand could.
     """
     hostile = name is not None and not re.fullmatch(r"[\w. -]+", name)
-    config, _ = configfiles.resolve(preset, [f"training.steps={steps}", *settings])
+    config, _ = configfiles.resolve(preset, [f"training.steps={steps}", "training.batch_size=128", *settings])
     run = RunDirectory.create(
         home,
         kind="train",

@@ -62,7 +62,8 @@ async def test_what_differs_from_the_preset_is_marked(home) -> None:
         await pilot.press("5")
         await until(pilot, lambda: "preset: linear" in text_of(app))
         marked = [line for line in text_of(app).splitlines() if "◆" in line and "preset:" in line]
-        assert ["schedule" in line or "steps" in line for line in marked] == [True, True]
+        assert {"schedule", "steps"} <= {line.split()[1] for line in marked}
+        assert "channels" not in {line.split()[1] for line in marked}
 
 
 async def test_a_run_that_fails_while_watched_says_why(home) -> None:
@@ -121,6 +122,21 @@ async def test_charts_zoom_and_point_together_and_esc_hides_the_crosshair_first(
         assert isinstance(app.screen, RunScreen)
         await pilot.press("escape")
         await until(pilot, lambda: len(app.screen_stack) == 1)
+
+
+async def test_a_screen_that_is_covered_costs_nothing(home) -> None:
+    run = make_run(home, "alpha", done=50, end=None)
+    async with opened(home) as (app, pilot):
+        await entered(app, pilot)
+        below = app.screen_stack[0]
+        assert not below.is_current
+        await pilot.press("question_mark")
+        assert app.screen_stack[1].is_current
+        assert not below.is_current
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: below.is_current)
+        record(run, events.Metrics(60, 7680, 0.0123, 2e-4, 0.5, 812.0))
+        await until(pilot, lambda: "0.0123" in text_of(app))
 
 
 async def test_scrubbing_samples(home) -> None:

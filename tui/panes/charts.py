@@ -10,6 +10,7 @@ from textual.containers import Grid, Horizontal, Vertical
 from textual.widgets import Static
 
 from runs.rows import METRICS, Bucket, RunDetail, RunRow
+from tui.legible import fit, image_size
 from tui.panes.base import Pane
 from tui.widgets.chart import ChartSeries, LineChart
 from tui.widgets.picture import Picture
@@ -23,15 +24,6 @@ TITLES = {
 
 #: What `s` goes through: weights of the moving average.
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.97, 0.99)
-
-
-class MetricChart(LineChart):
-    """A chart whose esc goes on to the screen when there is no crosshair to hide."""
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "hide_cursor":
-            return self.cursor_x is not None
-        return super().check_action(action, parameters)
 
 
 class ChartsPane(Pane):
@@ -50,7 +42,7 @@ class ChartsPane(Pane):
         with Horizontal():
             with Grid(id="charts"):
                 for metric in METRICS:
-                    chart = MetricChart(TITLES[metric], id=metric)
+                    chart = LineChart(TITLES[metric], id=metric)
                     if metric in ("loss", "gradient_norm"):
                         chart.y_log = settings.log_scale
                     yield chart
@@ -75,7 +67,9 @@ class ChartsPane(Pane):
         title = "no samples yet" if latest is None else f"samples at step {latest.step:,}"
         self.query_one("#latest-title", Static).update(title)
         if latest is not None:
-            self.query_one(Picture).show(Path(latest.path))
+            picture = self.query_one(Picture)
+            picture.show(Path(latest.path))
+            self.call_after_refresh(fit, picture, image_size(detail), latest.count)
 
     def on_resize(self) -> None:
         if self._run is not None:

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from runs.rows import DenoisingRow, RunDetail
 from runs.text import printable
+from tui.legible import fit, image_size
 from tui.panes.base import Pane
 from tui.widgets.filmstrip import PositionBar
 from tui.widgets.picture import Picture
@@ -22,12 +23,13 @@ _NAME = re.compile(r"(\d+)-xt\.png")
 class DenoisingPane(Pane, can_focus=True):
     """Follows the run while the last frame is shown; ← → look at the others, the last one is the grid."""
 
-    ACTS = frozenset({"earlier", "later"})
+    ACTS = frozenset({"earlier", "later", "zoom"})
 
     def __init__(self) -> None:
         super().__init__()
         self._detail: RunDetail | None = None
         self._frames: list[int] = []
+        self._fitted: set[str | None] = set()  # a person may zoom afterwards
         self._at: int | None = None  # None: the newest there is
 
     def compose(self) -> ComposeResult:
@@ -83,6 +85,10 @@ class DenoisingPane(Pane, can_focus=True):
         grid = at >= len(self._frames) and self._grid is not None
         self.query_one("#pair").display = not grid
         self.query_one("#grid").display = grid
+        for picture in self.query(Picture):
+            if picture.id not in self._fitted and picture.room > (0, 0):
+                self._fitted.add(picture.id)
+                fit(picture, image_size(detail), _drawn(detail))
         if grid:
             self.query_one("#grid-picture", Picture).show(self._grid)
         elif at >= 0:
@@ -103,6 +109,11 @@ class DenoisingPane(Pane, can_focus=True):
 
     # -- keys ---------------------------------------------------------------------------------------
 
+    def action_zoom(self) -> None:
+        """All images, or the first ones larger."""
+        for picture in self.query(Picture):
+            picture.zoom = {1.0: 2.0, 2.0: 4.0}.get(picture.zoom, 1.0)
+
     def _move(self, by: int) -> None:
         count = self._count
         if not count:
@@ -121,6 +132,12 @@ class DenoisingPane(Pane, can_focus=True):
     def on_position_bar_chosen(self, event: PositionBar.Chosen) -> None:
         event.stop()
         self._move(event.index - (self._count - 1 if self._at is None else self._at))
+
+
+def _drawn(detail: RunDetail) -> int | None:
+    """Images in a grid of a sampling run."""
+    count = detail.frame.count if detail.frame else detail.row.total_steps
+    return None if count is None else min(count, 64)
 
 
 def _step(latest: DenoisingRow, index: int) -> str:

@@ -5,20 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from textual.app import ComposeResult
-from textual.widgets import Input
 
 from runs.rows import RunDetail
 from tui.panes.base import Pane
 from tui.widgets.log_view import LogView
-
-
-class RunLog(LogView):
-    """A log whose esc goes on to the screen when no search is left to leave."""
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "leave_search":
-            return bool(self._needle) or self.query_one("#log-search", Input).has_class("-open")
-        return super().check_action(action, parameters)
 
 
 class LogPane(Pane):
@@ -27,11 +17,11 @@ class LogPane(Pane):
     ACTS = frozenset({"search", "follow", "wrap"})
 
     def compose(self) -> ComposeResult:
-        yield RunLog()
+        yield LogView()
 
     @property
-    def view(self) -> RunLog:
-        return self.query_one(RunLog)
+    def view(self) -> LogView:
+        return self.query_one(LogView)
 
     def enter(self) -> None:
         self.view.lines.focus()

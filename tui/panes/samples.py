@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from runs.rows import RunDetail, SampleRow
+from tui.legible import fit, image_size
 from tui.panes.base import Pane
 from tui.widgets.filmstrip import Filmstrip, Frame
 
@@ -15,7 +16,7 @@ from tui.widgets.filmstrip import Filmstrip, Frame
 class SamplesPane(Pane):
     """The latest grid at first; it moves on with the run while the last one is shown."""
 
-    ACTS = frozenset({"earlier", "later"})
+    ACTS = frozenset({"earlier", "later", "zoom"})
 
     def compose(self) -> ComposeResult:
         yield Filmstrip(alt="no samples yet", max_columns=100)
@@ -31,6 +32,8 @@ class SamplesPane(Pane):
     def show(self, detail: RunDetail) -> None:
         frames = [Frame(Path(s.path), caption(s), s.images_seen) for s in detail.samples]
         if tuple(frames) != self.strip.frames:
+            if not self.strip.frames and detail.samples:
+                self.call_after_refresh(fit, self.strip.picture, image_size(detail), detail.samples[-1].count)
             self.strip.set_frames(frames)
         self._show_path()
 
@@ -46,6 +49,9 @@ class SamplesPane(Pane):
 
     def action_later(self) -> None:
         self.strip.action_step(1)
+
+    def action_zoom(self) -> None:
+        self.strip.action_zoom()
 
 
 def caption(sample: SampleRow) -> str:

@@ -22,7 +22,7 @@ from tui.panes.base import Pane
 from tui.theme import Ink
 
 #: Done by the pane in front, where it can.
-_PANE_ACTIONS = frozenset({"log_scale", "smoothing", "earlier", "later", "search", "follow", "wrap"})
+_PANE_ACTIONS = frozenset({"log_scale", "smoothing", "earlier", "later", "search", "follow", "wrap", "zoom"})
 
 
 class Tabs(ClickLine):
@@ -60,6 +60,7 @@ class AnyRunScreen(RunActions):
         self._detail: RunDetail | None = None
         self._tab = next(iter(self.TABS))
         self._panes: dict[str, Pane] = {}
+        self._shown = Text()
 
     def body(self) -> Iterable[Widget]:
         yield Static(id="head", markup=False)
@@ -112,7 +113,11 @@ class AnyRunScreen(RunActions):
     def _show_head(self) -> None:
         run = self._run
         self.headline(f"Runs › #{run.id} {run.name}", " ".join(run.tags))
-        self.query_one("#head", Static).update(self._head(run, self._detail))
+        head = self._head(run, self._detail)
+        if head != self._shown:
+            lines = self._shown.plain.count("\n")
+            self._shown = head
+            self.query_one("#head", Static).update(head, layout=lines != head.plain.count("\n"))
 
     def _head(self, run: RunRow, detail: RunDetail | None) -> Text:
         ink = self.cockpit.ink
@@ -150,7 +155,7 @@ class AnyRunScreen(RunActions):
                 f" of {run.total_steps:,} {unit}", style=ink.dim
             )
         facts = [
-            ("", None if share is None else f"{share:.0%}"),
+            ("", None if share is None or self.size.width < 100 else f"{share:.0%}"),
             (
                 "",
                 f"{humanize.duration(run.seconds_left)} left"
@@ -230,6 +235,9 @@ class AnyRunScreen(RunActions):
 
     async def action_follow(self) -> None:
         await self._pass_on("follow")
+
+    async def action_zoom(self) -> None:
+        await self._pass_on("zoom")
 
     async def action_wrap(self) -> None:
         await self._pass_on("wrap")

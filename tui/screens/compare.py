@@ -20,7 +20,8 @@ from runs.rows import Bucket, RunDetail
 from runs.text import printable
 from tui import keys
 from tui.columns import number, status_text
-from tui.panes.charts import SMOOTHINGS, MetricChart
+from tui.legible import fit, image_size
+from tui.panes.charts import SMOOTHINGS
 from tui.panes.config import value_text
 from tui.panes.samples import caption
 from tui.screens.base import Place
@@ -83,6 +84,8 @@ class CompareScreen(Place):
                 for s in detail.samples
             ]
             if tuple(frames) != strip.frames:
+                if not strip.frames and detail.samples:
+                    self.call_after_refresh(fit, strip.picture, image_size(detail), detail.samples[-1].count)
                 strip.set_frames(frames)
 
     def _colour(self, place: int) -> str:
@@ -149,6 +152,10 @@ class CompareScreen(Place):
     def action_later(self) -> None:
         self._scrub(1)
 
+    def action_zoom(self) -> None:
+        for strip in self.query(Filmstrip):
+            strip.action_zoom()
+
     def _scrub(self, by: int) -> None:
         """The strip with most grids leads; the others show what was drawn after as many images seen."""
         strips = [strip for strip in self.query(Filmstrip) if strip.frames]
@@ -177,7 +184,7 @@ class CompareBody(Vertical):
         with Horizontal(id="upper"):
             with VerticalScroll(id="differences"):
                 yield Static(id="comparison", markup=False)
-            yield MetricChart("loss", id="losses")
+            yield LineChart("loss", id="losses")
         with Horizontal(id="strips"):
             for _ in range(self._strips):
                 yield Filmstrip(alt="no samples")

@@ -233,7 +233,7 @@ class NewBody(Horizontal):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="choice"):
-            yield Static("start from      enter: take it", markup=False, classes="caption")
+            yield Static("preset, then enter", markup=False, classes="caption")
             yield OptionList(id="sources", markup=False, compact=True)
             yield Static(id="summary", markup=False)
         with Vertical(id="making"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Container, Vertical
 from textual.widgets import Static
 
 from runs import humanize
@@ -31,8 +31,11 @@ class Preview(Background, Vertical):
         from tui.widgets.picture import Picture
 
         yield Static(id="preview-head", markup=False)
-        yield Picture(id="preview-picture")
-        yield LineChart("loss", id="preview-chart")
+        with Container(id="preview-body"):
+            yield Picture(id="preview-picture", max_columns=64)
+            chart = LineChart("loss", id="preview-chart")
+            chart.can_focus = False
+            yield chart
 
     def head(self, run: RunRow | None) -> None:
         """The lines that are known without reading anything."""
@@ -50,16 +53,18 @@ class Preview(Background, Vertical):
             return
         store = cast("DdpmApp", self.app).store
 
-        def read() -> tuple[RunDetail, list[Bucket]]:
-            return store.detail(run.id), store.series(run.id, ["loss"], 120)["loss"]
+        def read() -> tuple[RunDetail, list[Bucket], int | None]:
+            detail = store.detail(run.id)
+            return detail, store.series(run.id, ["loss"], 120)["loss"], store.image_size(detail)
 
         self.background("preview", read, self._show)
 
-    def _show(self, answer: tuple[RunDetail, list[Bucket]]) -> None:
+    def _show(self, answer: tuple[RunDetail, list[Bucket], int | None]) -> None:
+        from tui.legible import fit
         from tui.widgets.chart import ChartSeries, LineChart
         from tui.widgets.picture import Picture
 
-        detail, loss = answer
+        detail, loss, size = answer
         if self.run is None or detail.row.id != self.run.id:
             return
         ink = Ink.of(self.app.theme_variables)
@@ -75,6 +80,7 @@ class Preview(Background, Vertical):
         picture.display = latest is not None
         if latest is not None:
             picture.show(Path(latest.path))
+            self.call_after_refresh(fit, picture, size, latest.count)
         chart = self.query_one(LineChart)
         chart.display = bool(loss)
         chart.smoothing = cast("DdpmApp", self.app).settings.smoothing

@@ -204,7 +204,7 @@ class Filmstrip(Widget, can_focus=True):
 
     def action_zoom(self) -> None:
         """The whole picture, its upper left part twice and four times as large, and back."""
-        self._picture.zoom = {1: 2, 2: 4}.get(self._picture.zoom, 1)
+        self._picture.zoom = {1.0: 2.0, 2.0: 4.0}.get(self._picture.zoom, 1.0)
 
     def _play_on(self) -> None:
         self._go(self._index + 1)

@@ -27,7 +27,7 @@ class Drawn:
     problem: str | None = None
 
 
-def draw(source: Path | Image, columns: int, rows: int, zoom: int = 1) -> Drawn:
+def draw(source: Path | Image, columns: int, rows: int, zoom: float = 1) -> Drawn:
     """`source` in at most `columns` × `rows` cells; with `zoom` its upper left part, so many times larger."""
     try:
         image = pixels(source if zoom == 1 else _part(source, columns, rows, zoom), columns, rows)
@@ -43,7 +43,7 @@ def draw(source: Path | Image, columns: int, rows: int, zoom: int = 1) -> Drawn:
     )
 
 
-def _part(source: Path | Image, columns: int, rows: int, zoom: int) -> Image:
+def _part(source: Path | Image, columns: int, rows: int, zoom: float) -> Image:
     """As much of the image as the cells hold when it is drawn `zoom` times as large as the whole would be."""
     from PIL import Image as images
 

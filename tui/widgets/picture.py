@@ -52,7 +52,7 @@ class Picture(Widget):
     #: Widest drawing in cells (half as many rows): what an image costs on the wire grows with its square.
     max_columns: reactive[int] = reactive(40)
     #: 1 the whole image; 2, 4 … its upper left part that many times as large (grids of many images).
-    zoom: reactive[int] = reactive(1)
+    zoom: reactive[float] = reactive(1.0)
     caption: reactive[str] = reactive("")
     alt: reactive[str] = reactive("no image yet")
 
@@ -143,7 +143,7 @@ class Picture(Widget):
 
     # -- in a thread --------------------------------------------------------------------------------
 
-    def _load(self, ticket: int, source: Path | Image, size: tuple[int, int, int]) -> None:
+    def _load(self, ticket: int, source: Path | Image, size: tuple[int, int, float]) -> None:
         key = (identity(source), size)
         if key == self._key:
             return
