@@ -94,8 +94,8 @@ class Ended:
     """The last event of a process that ended by itself."""
 
     status: str  #: "finished", "stopped" or "failed"
-    step: int
-    images_seen: int
+    step: int | None  #: None where it failed before it knew
+    images_seen: int | None
     message: str | None = None  #: why it failed, in one line
 
 

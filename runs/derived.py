@@ -55,7 +55,9 @@ def run_values(
     requested = None if requested_device == "auto" else requested_device
     told = status in ("finished", "stopped", "failed")
     ended_at = files.as_time(exit_info.get("ended_at")) or progress.ended_at
-    error = progress.error or files.as_text(exit_info.get("message"))
+    error = files.as_text(exit_info.get("message"))
+    if error is None and (status == "failed" or not exit_info):
+        error = progress.error  # of an earlier end, if this one came before the start was recorded
     values = {
         "status": status,
         "step": step,

@@ -92,7 +92,8 @@ class Recorder:
 
     def __init__(self, run: RunDirectory) -> None:
         self._run = run
-        self._step = self._images_seen = 0
+        self._step: int | None = None  # until the engine tells, what the record says stands
+        self._images_seen: int | None = None
 
     def record(self, event: events.Event) -> None:
         if not isinstance(event, events.Denoising | events.Notice | events.CheckpointRemoved):

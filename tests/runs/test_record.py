@@ -39,6 +39,11 @@ def test_a_checkpoint_may_be_removed_and_written_again() -> None:
     assert found.removed == {10}
 
 
+def test_an_end_that_knows_no_step_leaves_the_one_that_is_known() -> None:
+    found = batch(started(), metrics(10), event("ended", step=None, images_seen=None, message="m"))
+    assert (found.progress.step, found.progress.images_seen, found.progress.error) == (10, 80, "m")
+
+
 def test_progress_survives_being_stored() -> None:
     found = batch(started(), metrics(10), event("notice", text="é\n"), event("ended", step=10, message="m"))
     assert Progress.load(found.progress.dump()) == found.progress

@@ -242,6 +242,16 @@ def test_a_resumed_run_runs_again_and_its_old_end_is_forgotten(home: Home) -> No
             assert (catalogue.runs()[0].ended_at, catalogue.detail(1).error) == (None, None)
 
 
+@pytest.mark.parametrize(("status", "told"), [("failed", "killed at once"), ("stopped", None)])
+def test_a_run_resumed_in_vain_tells_its_latest_end(home: Home, status: str, told: str | None) -> None:
+    path = make_run(home, 1)
+    append(path, started(), metrics(10), event("ended", step=10, message="disk full"))
+    end(path, status, message=told)  # of a second start that never came to record anything
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        assert catalogue.detail(1).error == told
+
+
 def test_ended_runs_cost_one_stat(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     path = make_run(home, 1)
     append(path, started())

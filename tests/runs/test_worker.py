@@ -174,6 +174,14 @@ def test_the_record_of_a_failure_tells_how_far_it_came(at: Home) -> None:
     assert str(last(run)["time"]).endswith("Z")
 
 
+def test_a_failure_before_the_start_does_not_say_how_far_it_came(at: Home) -> None:
+    """A run that is resumed in vain stays where it was."""
+    run = make(at)
+    run.append_event(engine_events.to_record(engine_events.Metrics(7, 56, 0.5, 1e-4, 1.0, 10.0), ""))
+    worker.Recorder(run).failed("no torch")
+    assert (last(run)["step"], last(run)["images_seen"]) == (None, None)
+
+
 @pytest.mark.parametrize("out", ["grid.png", "new/grid.png", "images", "new/images"])
 def test_samples_are_handed_over(at: Home, tmp_path: Path, out: str) -> None:
     run = make(at, "s", kind="sample", out=tmp_path / "out" / out)
