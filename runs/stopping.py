@@ -38,6 +38,11 @@ def stop(run: RunDirectory, patience: float = 60, kill_after: float = 10) -> Sta
     RunError if it does not run, or if its process cannot be told for certain.
     """
     request_stop(run)
+    return see_out(run, patience, kill_after)
+
+
+def see_out(run: RunDirectory, patience: float, kill_after: float = 10) -> Status:
+    """`stop` of a run that has been asked already. One that has ended by now is none to complain of."""
     if _ended_within(run.path, patience):
         return probe(run.path)
     for number, seconds in ((signal.SIGTERM, kill_after), (signal.SIGKILL, _KILL_SECONDS)):

@@ -7,6 +7,7 @@ A stopped run can be gone on with: ddpm-tui resume RUN.
 from __future__ import annotations
 
 import argparse
+import time
 
 from runs.cli.parser import Parser, seconds
 
@@ -31,26 +32,26 @@ def run(args: argparse.Namespace) -> int:
     from runs.cli.opening import directory, find_all, open_catalogue, open_home
     from runs.cli.output import say
     from runs.errors import RunError
-    from runs.status import probe
-    from runs.stopping import request_stop, stop
+    from runs.stopping import request_stop, see_out
     from runs.text import printable
 
     with open_catalogue(open_home(args)) as catalogue:
-        rows = find_all(catalogue, args.runs)
-    status = 0
-    running = []
-    for row in rows:
-        if probe(directory(row).path) == "running":
-            running.append(row)
-            request_stop(directory(row))  # all are asked before any is waited for
-        else:
-            say(f"{row.name} is not running")
-            status = 1
-    for row in running:
-        say(f"asked {row.name} to stop")
-    for row in running:
+        found = [(row.name, directory(row)) for row in find_all(catalogue, args.runs)]
+    asked, status = [], 0
+    for name, run in found:  # all are asked before any is waited for
         try:
-            print(printable(f"{row.name} {stop(directory(row), args.patience)}"))
-        except RunError:  # it ended between the question and the wait
-            print(printable(f"{row.name} {probe(directory(row).path)}"))
+            request_stop(run)
+        except RunError as error:
+            say(f"ddpm-tui stop: {error}")
+            status = 1
+        else:
+            say(f"asked {name} to stop")
+            asked.append((name, run))
+    forced_at = time.monotonic() + args.patience
+    for name, run in asked:
+        try:
+            print(printable(f"{name} {see_out(run, max(0.0, forced_at - time.monotonic()))}"), flush=True)
+        except RunError as error:
+            say(f"ddpm-tui stop: {error}")
+            status = 1
     return status

@@ -2,12 +2,14 @@
 
 import io
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from runs import trash
 from runs.cli.main import main
+from runs.directory import take_lock
 from runs.home import Home, find
 from tests.runs.cli.command import call_json, record
 
@@ -80,8 +82,6 @@ def test_purge_asks(home: Home, capsys: pytest.CaptureFixture[str], monkeypatch:
 
 
 def test_rm_moves_all_or_none(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
-    from runs.directory import take_lock
-
     record(home, "idle")
     busy = record(home, "busy")
     lock = take_lock(busy.path)
@@ -97,4 +97,19 @@ def test_rm_moves_all_or_none(home: Home, capsys: pytest.CaptureFixture[str]) ->
 def test_stop_of_what_does_not_run(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     record(home, "idle")
     assert main(["stop", "idle"]) == 1
-    assert capsys.readouterr() == ("", "idle is not running\n")
+    assert capsys.readouterr() == ("", "ddpm-tui stop: idle (#1) is not running; it is finished\n")
+
+
+def test_stop_tells_what_it_cannot_end(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    """Runs whose processes are of another machine, say; the patience is for all of them together."""
+    locks = [take_lock(record(home, name).path) for name in ("one", "two", "three")]
+    begin = time.monotonic()
+    try:
+        assert main(["stop", "one", "two", "three", "--patience", "0.5"]) == 1
+    finally:
+        for lock in locks:
+            os.close(lock)
+    assert time.monotonic() - begin < 1.4
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("does not tell the run's process; end it by hand\n") == 3
