@@ -48,7 +48,7 @@ class ChartsPane(Pane):
                     yield chart
             with Vertical(id="latest"):
                 yield Static(id="latest-title", markup=False)
-                yield Picture(id="latest-picture")
+                yield Picture(id="latest-picture", max_columns=80)
 
     def on_mount(self) -> None:
         self.query_one("#loss", LineChart).smoothing = self.cockpit.settings.smoothing

@@ -35,13 +35,18 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll(id="help", classes="dialog") as box:
             box.border_title = Content("Keys")
             box.border_subtitle = Content("esc closes")
-            yield Static(self._keys(), markup=False)
+            yield Static(self._keys(self._place), markup=False)
 
-    def _keys(self) -> Group:
-        ink = Ink.of(self.app.theme_variables)
+    def on_mount(self) -> None:
         order = [self._place, FORMS, LISTS, EVERYWHERE]
+        order += [place for place in TABLE if place not in order]
+        # The keys of the place are seen at once, the others a moment later.
+        self.call_after_refresh(lambda: self.query_one(Static).update(self._keys(*order)))
+
+    def _keys(self, *places: str) -> Group:
+        ink = Ink.of(self.app.theme_variables)
         parts: list[RenderableType] = []
-        for place in order + [p for p in TABLE if p not in order]:
+        for place in places:
             parts += [Text(TITLES[place], style=f"bold {ink.accent}"), self._table(place, ink), Text()]
         return Group(*parts[:-1])
 

@@ -51,7 +51,8 @@ class NewScreen(Place):
         self.query_one(OptionList).focus()
         self.call_after_refresh(self._read)  # so that the key's effect is seen at once
 
-    def _read(self) -> None:
+    async def _read(self) -> None:
+        await self.query_one("#making").mount_all(_making())
         clone = self._clone
         self.background(
             "sources",
@@ -236,19 +237,21 @@ class NewBody(Horizontal):
             yield Static("preset, then enter", markup=False, classes="caption")
             yield OptionList(id="sources", markup=False, compact=True)
             yield Static(id="summary", markup=False)
-        with Vertical(id="making"):
-            with Horizontal(classes="line"):
-                yield Static("name", markup=False, classes="label")
-                yield Input(id="name", compact=True, max_length=100)
-            with Horizontal(classes="line"):
-                yield Static("tags", markup=False, classes="label")
-                yield Input(id="tags", compact=True, placeholder="separated by spaces")
-            with Horizontal(classes="line"):
-                yield Static("device", markup=False, classes="label")
-                yield Select([_AUTO], value="auto", allow_blank=False, id="device", compact=True)
-            yield Static(id="command", markup=False)
-            yield Static(id="warnings", markup=False)
-            yield Button(_LAUNCH, id="launch", compact=True)
+        yield Vertical(id="making")
+
+
+def _making() -> Iterable[Widget]:
+    """What stands in the right part around the form, which comes before the command."""
+    device: Select[Any] = Select([_AUTO], value="auto", allow_blank=False, id="device", compact=True)
+    for label, editor in (
+        ("name", Input(id="name", compact=True, max_length=100)),
+        ("tags", Input(id="tags", compact=True, placeholder="separated by spaces")),
+        ("device", device),
+    ):
+        yield Horizontal(Static(label, markup=False, classes="label"), editor, classes="line")
+    yield Static(id="command", markup=False)
+    yield Static(id="warnings", markup=False)
+    yield Button(_LAUNCH, id="launch", compact=True)
 
 
 def _devices() -> list[tuple[str, str]]:
