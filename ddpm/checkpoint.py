@@ -31,7 +31,7 @@ class CheckpointError(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A whole checkpoint: every file is there with the length that state.json tells."""
+    """A checkpoint whose files are all there with the lengths that state.json tells."""
 
     path: Path
     state: dict[str, Any]
@@ -74,7 +74,7 @@ def steps(directory: Path) -> list[int]:
 
 
 def whole(directory: Path) -> list[Checkpoint]:
-    """The checkpoints of a run that are whole, by step. Torn ones are passed over."""
+    """The checkpoints of a run with all their files at full length, by step; contents are not read yet."""
     found = []
     parent = directory / "checkpoints"
     if not parent.is_dir():
@@ -94,9 +94,11 @@ def open_folder(path: Path) -> Checkpoint:
         state = json.loads((path / STATE).read_text(encoding="utf-8"))
         files = {str(n): int(f["bytes"]) for n, f in state["files"].items()}
         known = int(state["format"]), int(state["step"]), int(state["images_seen"])
+        if min(known) < 0 or not all(isinstance(f["sha256"], str) for f in state["files"].values()):
+            raise ValueError(state)
     except FileNotFoundError:
         raise CheckpointError(f"{path}: not a whole checkpoint: {STATE} is missing") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise CheckpointError(f"{path}: {STATE} is damaged") from None
     if known[0] > FORMAT:
         raise CheckpointError(f"{path}: written by a newer version (format {known[0]})")
@@ -105,7 +107,7 @@ def open_folder(path: Path) -> Checkpoint:
             raise CheckpointError(f"{path}: {STATE} names a file outside of the checkpoint")
         try:
             present = (path / name).stat().st_size
-        except OSError:
+        except (OSError, ValueError):
             raise CheckpointError(f"{path}: {name} is missing") from None
         if present != length:
             raise CheckpointError(f"{path}: {name} is cut short: {present} of {length} bytes")
@@ -123,8 +125,10 @@ def write(directory: Path, blobs: Mapping[str, bytes], state: Mapping[str, Any])
     content = {"format": FORMAT, **state, "files": files}
     draft = target.with_name(f".{target.name}.tmp")
     try:
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in target.parent.glob(".*.tmp"):  # of a write or a removal that was killed
+            shutil.rmtree(leftover, ignore_errors=True)
+        draft.mkdir()
         for name, blob in blobs.items():
             _write_synced(draft / name, blob)
         _write_synced(draft / STATE, json.dumps(content, indent=1).encode())
@@ -140,9 +144,23 @@ def write(directory: Path, blobs: Mapping[str, bytes], state: Mapping[str, Any])
 
 
 def remove(checkpoint: Checkpoint) -> None:
-    """Removes a checkpoint; it stops being whole at once, however long the removal takes."""
-    (checkpoint.path / STATE).unlink(missing_ok=True)
-    shutil.rmtree(checkpoint.path, ignore_errors=True)
+    """Removes a checkpoint; it is gone at once, however long the removal takes."""
+    draft = checkpoint.path.with_name(f".{checkpoint.path.name}.tmp")
+    shutil.rmtree(draft, ignore_errors=True)
+    checkpoint.path.rename(draft)
+    shutil.rmtree(draft, ignore_errors=True)
+
+
+def put_aside(checkpoint: Checkpoint) -> None:
+    """Renames a checkpoint whose content proved damaged, so that another can take its place."""
+    aside = checkpoint.path.with_name(f".{checkpoint.path.name}.damaged")
+    shutil.rmtree(aside, ignore_errors=True)
+    checkpoint.path.rename(aside)
+
+
+def any_put_aside(directory: Path) -> bool:
+    """Whether a run has lost a checkpoint to damage."""
+    return any((directory / "checkpoints").glob(".*.damaged"))
 
 
 def outdated(checkpoints: list[Checkpoint], keep: int) -> list[Checkpoint]:

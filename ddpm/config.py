@@ -43,6 +43,13 @@ class DataConfig(Section):
     flip: bool = Field(False, description="Mirror half of the images left to right while training")
 
     @model_validator(mode="after")
+    def _root_is_a_path(self) -> Self:
+        root = self.root or ""
+        if "\0" in root or root != root.encode("utf-8", "replace").decode():
+            raise ValueError("data.root: the path has characters that no configuration file can hold")
+        return self
+
+    @model_validator(mode="after")
     def _folder_needs_root_and_size(self) -> Self:
         if self.dataset == "folder":
             if self.root is None:
@@ -104,8 +111,8 @@ class DiffusionConfig(Section):
 class TrainingConfig(Section):
     """Optimisation of L_simple (Ho et al. 2020, eq. 14). A step is one optimiser step."""
 
-    steps: int = Field(100_000, ge=1, description="Optimiser steps in all")
-    batch_size: int = Field(128, ge=1, description="Images per optimiser step")
+    steps: int = Field(100_000, ge=1, le=10**9, description="Optimiser steps in all")
+    batch_size: int = Field(128, ge=1, le=65_536, description="Images per optimiser step")
     accumulation: int = Field(
         1, ge=1, description="Parts a batch is computed in, to save memory; divides batch_size"
     )
@@ -113,7 +120,7 @@ class TrainingConfig(Section):
     weight_decay: float = Field(0.0, ge=0.0, le=1.0, description="AdamW's decoupled weight decay")
     warmup_steps: int = Field(1000, ge=0, description="Steps over which the learning rate grows linearly")
     decay: Literal["constant", "cosine"] = Field(
-        "constant", description="Learning rate after warm-up: constant, or a cosine down to zero"
+        "constant", description="Learning rate after warm-up: constant, or a cosine down to zero at `steps`"
     )
     gradient_clip: float = Field(1.0, gt=0.0, description="Largest L2 norm of the gradient")
     ema_decay: float = Field(0.9999, ge=0.0, lt=1.0, description="Decay per step of the averaged weights")
@@ -124,10 +131,8 @@ class TrainingConfig(Section):
     log_every: int = Field(50, ge=1, description="Steps between two rows of metrics")
     checkpoint_every: int = Field(5000, ge=1, description="Steps between checkpoints")
     keep_checkpoints: int = Field(2, ge=1, description="Latest checkpoints kept; milestones stay for ever")
-    milestone_every: int = Field(
-        0, ge=0, description="Checkpoints at multiples of this stay for ever; 0: none but the last"
-    )
-    sample_every: int = Field(5000, ge=0, description="Steps between sample grids; 0: none")
+    milestone_every: int = Field(0, ge=0, description="Steps between checkpoints that stay for ever; 0: none")
+    sample_every: int = Field(5000, ge=0, description="Steps between sample grids; 0: only one at the end")
 
     @model_validator(mode="after")
     def _parts_divide_batch(self) -> Self:
@@ -152,7 +157,7 @@ class SamplingConfig(Section):
         "uniform", description="Timesteps used: evenly, or densely near the image"
     )
     count: int = Field(64, ge=1, le=1_000_000, description="Images drawn")
-    batch_size: int = Field(256, ge=1, description="Images computed at once; does not change them")
+    batch_size: int = Field(256, ge=1, le=65_536, description="Images computed at once; does not change them")
     seed: int = Field(0, ge=0, lt=2**63, description="Image i of a seed is always the same image")
     ema: bool = Field(True, description="Use the averaged weights")
 

@@ -176,7 +176,7 @@ def check_field(config: Config, key: str, text: str) -> str | None:
 
 def build(values: Mapping[str, Any]) -> Config:
     """A configuration from nested plain values; everything wrong with them at once, as a ConfigError."""
-    problems = _unknown_keys(values)
+    problems = _unknown_keys(values) or _mistyped(values)
     if problems:
         raise ConfigError(problems)
     try:
@@ -208,10 +208,11 @@ def loads(text: str, source: str) -> Config:
     """A configuration from TOML text; `source` names it in messages."""
     try:
         return build(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([f"{source}: not TOML: {error}"]) from None
     except ConfigError as error:
         raise ConfigError(f"{source}: {p}" for p in error.problems) from None
+    except (ValueError, RecursionError) as error:  # ValueError: also of numbers too long to read
+        reason = str(error).splitlines()[0] if isinstance(error, ValueError) else "nested too deeply"
+        raise ConfigError([f"{source}: not TOML: {reason}"]) from None
 
 
 def load(path: Path) -> Config:
@@ -268,7 +269,11 @@ def preset_summary(name: str) -> str:
 def resolve(source: str, settings: Sequence[str] = ()) -> tuple[Config, str | None]:
     """(configuration, preset's name or None) of a preset or a TOML file, with settings applied."""
     if source.endswith(".toml") or "/" in source:
-        return override(load(Path(source).expanduser()), settings), None
+        try:
+            path = Path(source).expanduser()
+        except RuntimeError:  # ~nobody
+            path = Path(source)
+        return override(load(path), settings), None
     return override(loads(preset_text(source), f"preset {source}"), settings), source
 
 
@@ -285,12 +290,31 @@ def _unknown_keys(values: Mapping[str, Any]) -> list[str]:
     problems = []
     for section, content in values.items():
         if section not in Config.model_fields:
-            problems.append(f"[{section}]: no such section{_nearest(section, Config.model_fields)}")
+            problems.append(f"[{_shown(section)}]: no such section{_nearest(section, Config.model_fields)}")
         elif not isinstance(content, Mapping):
             problems.append(f"{section}: {content!r} is not a section; write [{section}] and its keys below")
         else:
             keys = [f"{section}.{name}" for name in content]
-            problems += [f"{k}: no such key{_nearest(k, fields())}" for k in keys if k not in fields()]
+            unknown = [k for k in keys if k not in fields()]
+            problems += [f"{_shown(k)}: no such key{_nearest(k, fields())}" for k in unknown]
+    return problems
+
+
+def _mistyped(values: Mapping[str, Any]) -> list[str]:
+    """Truth where a number belongs, and the like, which pydantic would turn into one."""
+    types: dict[str, tuple[type, ...]] = {"int": (int, float), "float": (int, float), "bool": (bool,)}
+    problems = []
+    for section, content in values.items():
+        for name, value in content.items():
+            key = f"{section}.{name}"
+            spec = fields()[key]
+            given = value if isinstance(value, list | tuple) and spec.kind == "ints" else [value]
+            wanted = types.get("int" if spec.kind == "ints" else spec.kind, (object,))
+            wrong = [
+                v for v in given if not isinstance(v, wanted) or (isinstance(v, bool) and bool not in wanted)
+            ]
+            if spec.kind in ("int", "float", "bool", "ints") and wrong and wrong[0] is not None:
+                problems.append(f"{key}: {format_value(wrong[0])!r} is not {spec.allowed}")
     return problems
 
 
@@ -302,6 +326,11 @@ def _problem(error: ErrorDetails) -> str:
     spec = _known(key)
     near = _nearest(str(error["input"]), spec.choices)
     return f"{key}: {format_value(error['input']) or 'nothing'!r} is not {spec.allowed}{near}"
+
+
+def _shown(key: str) -> str:
+    """A key of somebody's file on one line, whatever is in it."""
+    return key if key.isprintable() else repr(key)
 
 
 def _nearest(given: str, known: Iterable[str]) -> str:

@@ -9,10 +9,12 @@ import json
 import os
 import platform
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ddpm.errors import EngineError
 
@@ -92,6 +94,27 @@ def be_deterministic(device: torch.device) -> None:
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS starts
         torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def attention_kernel(device: torch.device) -> AbstractContextManager[None]:
+    """A context in which attention's gradient is the same on every call; CUDA's fused kernels' is not."""
+    return sdpa_kernel(SDPBackend.MATH) if device.type == "cuda" else nullcontext()
+
+
+def precision(wanted: str, device: torch.device) -> torch.dtype:
+    """The network's arithmetic: "float32", "bfloat16", or for "auto" bfloat16 where it pays."""
+    if wanted == "auto":
+        return torch.bfloat16 if autocast_pays(device) else torch.float32
+    return torch.bfloat16 if wanted == "bfloat16" else torch.float32
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception means that memory ran out: torch has several words for it."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    words = ("can't allocate memory", "out of memory")  # the CPU's, mps's
+    return isinstance(error, RuntimeError) and any(w in str(error) for w in words)
 
 
 def _memory(device: torch.device) -> tuple[int | None, int | None]:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -33,12 +35,25 @@ def predict_epsilon(x_t: Tensor, x_0: Tensor, alpha_bar: Coefficient) -> Tensor:
     return (x_t - _sqrt(alpha_bar) * x_0) / _sqrt(1 - alpha_bar)
 
 
+@dataclass(frozen=True, slots=True)
+class Marginals:
+    """What q(x_t | x_0) is made of (Ho et al. 2020, eq. 4), float32 (T,) each, on one device."""
+
+    signal: Tensor  #: sqrt(alpha-bar_t)
+    noise: Tensor  #: sqrt(1 - alpha-bar_t), from float64: in float32 the difference is lost at small t
+
+    @classmethod
+    def of(cls, schedule: Schedule, device: torch.device) -> Marginals:
+        alpha_bar = schedule.alphas_cumprod
+        return cls(alpha_bar.sqrt().float().to(device), (1 - alpha_bar).sqrt().float().to(device))
+
+
 def simple_loss(
-    network: nn.Module, schedule: Schedule, x_0: Tensor, timesteps: Tensor, noise: Tensor
+    network: nn.Module, marginals: Marginals, x_0: Tensor, times: Tensor, noise: Tensor
 ) -> Tensor:
     """L_simple (Ho et al. 2020, eq. 14): mean squared error of the predicted noise, a float32 scalar.
 
-    x_0 and noise float32 (N, C, H, W); timesteps int64 (N,) in 0 … T-1, on the device of x_0.
+    x_0 and noise float32 (N, C, H, W); times int64 (N,) in 0 … T-1, all on the marginals' device.
     """
-    alpha_bar = schedule.alphas_cumprod.to(torch.float32).to(x_0.device)[timesteps].view(-1, 1, 1, 1)
-    return F.mse_loss(network(q_sample(x_0, noise, alpha_bar), timesteps), noise)
+    signal, spread = marginals.signal[times].view(-1, 1, 1, 1), marginals.noise[times].view(-1, 1, 1, 1)
+    return F.mse_loss(network(signal * x_0 + spread * noise, times), noise)

@@ -92,6 +92,8 @@ def _decode(paths: list[Path], size: int, channels: int) -> tuple[torch.Tensor, 
             try:
                 with Image.open(paths[index]) as image:
                     target[index] = square(image, size, channels)
+            except MemoryError:
+                raise
             except Exception:  # decoders of foreign bytes raise anything; the file is named in the notice
                 broken.append(index)
         return broken

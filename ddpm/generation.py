@@ -10,19 +10,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ddpm import checkpoint, devices
+from ddpm import checkpoint, devices, weights
 from ddpm.config import Config
 from ddpm.errors import EngineError
 from ddpm.events import Denoising, Ended, Event, SamplesWritten, Started
-from ddpm.grids import settings
+from ddpm.grids import GRID_LIMIT, settings
 from ddpm.images import grid, save_png, to_uint8
 from ddpm.samplers.steps import SampleStep
 from ddpm.sampling import batches, draw
-from ddpm.training import load_weights, resolve_precision
 from ddpm.unet import UNet
 
-#: Images shown in a frame and in the grid of a sampling run.
-GRID_LIMIT = 64
 #: Frames drawn of the first batch; more would say no more.
 FRAME_LIMIT = 32
 
@@ -37,7 +34,7 @@ class Generation:
     def __init__(self, config: Config, checkpoint: Path, directory: Path, *, device: str = "auto") -> None:
         self._config, self._checkpoint, self._directory = config, checkpoint, directory
         self._device = devices.resolve(device)
-        self._precision = resolve_precision(config.training, self._device)
+        self._precision = devices.precision(config.training.precision, self._device)
         self._stop_asked = False
 
     def stop(self) -> None:
@@ -47,7 +44,9 @@ class Generation:
     def __iter__(self) -> Iterator[Event]:
         try:
             yield from self._run()
-        except (torch.OutOfMemoryError, MemoryError) as error:
+        except (RuntimeError, MemoryError) as error:
+            if not devices.is_out_of_memory(error):
+                raise
             size = self._config.sampling.batch_size
             raise EngineError(
                 f"out of memory on {self._device}: try a sampling.batch_size below {size}"
@@ -59,7 +58,7 @@ class Generation:
         network = self._network(saved)
         yield self._started(saved, sum(p.numel() for p in network.parameters()))
         (self._directory / "images").mkdir(parents=True, exist_ok=True)
-        parts = batches(sampling)
+        parts = batches(sampling, sampling.count)
         for number, images in enumerate(parts):
             if all(self._image(i).exists() for i in images):
                 continue
@@ -67,15 +66,16 @@ class Generation:
                 if self._stop_asked:
                     yield Ended("stopped", saved.step, saved.images_seen)
                     return
+                if step.index == step.total:
+                    self._write_images(step.x_t, images, saved)
                 yield self._denoising(step, number, len(parts), images)
-            self._write_images(step.x_t, images, saved)
         yield self._grid(saved)
         yield Ended("finished", saved.step, saved.images_seen)
 
     def _network(self, saved: checkpoint.Checkpoint) -> UNet:
         channels, size, _ = self._config.data.shape
         network = UNet(self._config.model, channels, size)
-        load_weights(network, saved, checkpoint.EMA if self._config.sampling.ema else checkpoint.MODEL)
+        weights.load(network, saved, checkpoint.EMA if self._config.sampling.ema else checkpoint.MODEL)
         return network.to(self._device).to(memory_format=torch.channels_last).eval()
 
     def _started(self, saved: checkpoint.Checkpoint, parameters: int) -> Started:

@@ -11,6 +11,9 @@ from torch import Tensor
 from ddpm import images
 from ddpm.config import Config
 
+#: Images of a grid: enough to judge, few enough to wait for.
+GRID_LIMIT = 64
+
 
 def settings(config: Config, **more: Any) -> dict[str, str]:
     """How images are drawn, as text for inside a PNG: everything needed to draw them again."""

@@ -16,7 +16,7 @@ _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 def make_optimizer(network: nn.Module, training: TrainingConfig) -> AdamW:
     """AdamW over all weights, in one fused kernel where the device has it."""
     device = next(network.parameters()).device
-    fused = device.type in ("cpu", "cuda")
+    fused = device.type in ("cpu", "cuda", "mps")
     return AdamW(
         network.parameters(), training.learning_rate, weight_decay=training.weight_decay, fused=fused
     )
@@ -42,10 +42,11 @@ def state_tensors(optimizer: AdamW, network: nn.Module) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def load_state(optimizer: AdamW, network: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Puts back what `state_tensors` gave; KeyError if a tensor is missing."""
+    """Puts back what `state_tensors` gave; KeyError or RuntimeError if a tensor is missing or another's."""
+    fused = optimizer.param_groups[0]["fused"]
     for name, parameter in network.named_parameters():
         state = optimizer.state[parameter]
-        state["step"] = tensors[f"step.{name}"].to(parameter.device)
+        state["step"] = tensors[f"step.{name}"].to(parameter.device if fused else "cpu")
         for moment in ("exp_avg", "exp_avg_sq"):
             # Laid out in memory like its weight, as AdamW itself does it.
             state[moment] = torch.empty_like(parameter).copy_(tensors[f"{moment}.{name}"])

@@ -48,7 +48,10 @@ def normal(seed: int, images: Tensor, draw: int, shape: tuple[int, ...]) -> Tens
 
 
 def derive(seed: int, *purpose: int | str) -> int:
-    """A 63-bit seed of its own for a purpose, by SHA-256 over (seed, purpose)."""
+    """A 63-bit seed of its own for a purpose, by SHA-256 over (seed, purpose).
+
+    Torch's generator on the CPU takes in the lower 32 bits alone: among very many steps two may draw alike.
+    """
     text = ":".join(str(part) for part in (seed, *purpose))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
@@ -62,7 +65,7 @@ class DataOrder:
     def __init__(self, size: int, seed: int) -> None:
         self._size = size
         self._seed = seed
-        self._epoch = -1
+        self._epoch: int | None = None
         self._shuffle = torch.empty(0, dtype=torch.int64)
 
     def batch(self, start: int, count: int) -> Tensor:

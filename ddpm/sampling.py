@@ -43,7 +43,7 @@ def draw(
         yield from ddim(denoise, schedule, times, noise, eta=sampling.eta)
 
 
-def batches(sampling: SamplingConfig) -> list[range]:
+def batches(sampling: SamplingConfig, count: int) -> list[range]:
     """The numbers 0 … count-1 in ranges of at most batch_size."""
     size = sampling.batch_size
-    return [range(i, min(i + size, sampling.count)) for i in range(0, sampling.count, size)]
+    return [range(i, min(i + size, count)) for i in range(0, count, size)]

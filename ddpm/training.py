@@ -14,9 +14,9 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from ddpm import checkpoint, data, devices, schedules
-from ddpm.config import Config, TrainingConfig
-from ddpm.diffusion import simple_loss
+from ddpm import checkpoint, data, devices, schedules, weights
+from ddpm.config import Config
+from ddpm.diffusion import Marginals, simple_loss
 from ddpm.ema import EMA
 from ddpm.errors import EngineError
 from ddpm.events import (
@@ -29,15 +29,12 @@ from ddpm.events import (
     SamplesWritten,
     Started,
 )
-from ddpm.grids import write_grid
+from ddpm.grids import GRID_LIMIT, write_grid
 from ddpm.meter import Meter
 from ddpm.optimizer import learning_rate, load_state, make_optimizer, state_tensors
 from ddpm.randomness import DataOrder, derive
-from ddpm.sampling import draw
+from ddpm.sampling import batches, draw
 from ddpm.unet import UNet
-
-#: Images of a grid drawn while training: enough to judge, few enough to wait for.
-GRID_LIMIT = 64
 
 
 class Training:
@@ -61,7 +58,7 @@ class Training:
     ) -> None:
         self._config, self._directory = config, directory
         self._device = devices.resolve(device)
-        self._precision = resolve_precision(config.training, self._device)
+        self._precision = devices.precision(config.training.precision, self._device)
         self._data_root, self._start_from = data_root, start_from
         self._stop_asked = False
         self.step = 0
@@ -77,12 +74,13 @@ class Training:
     def __iter__(self) -> Iterator[Event]:
         try:
             yield from self._run()
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise EngineError(self._memory_message(error)) from error
-        except RuntimeError as error:
-            if "can't allocate memory" not in str(error):  # torch's word for it on the CPU
+        except (RuntimeError, MemoryError) as error:
+            if not devices.is_out_of_memory(error):
                 raise
-            raise EngineError(self._memory_message(error)) from error
+            raise EngineError(
+                f"out of memory on {self._device}: try a larger training.accumulation, or a smaller "
+                "training.batch_size in a new run"
+            ) from error
 
     def _run(self) -> Iterator[Event]:
         training = self._config.training
@@ -90,7 +88,7 @@ class Training:
         image_set = data.load(self._config.data, self._data_root)
         yield from (Notice(text) for text in image_set.notices)
         self._prepare(image_set.images)
-        yield from self._load()
+        yield from self._load(len(image_set.images))
         yield self._started(len(image_set.images))
         while self.step < training.steps and not self._stop_asked:
             self._train_step()
@@ -110,38 +108,58 @@ class Training:
         channels, size, _ = config.data.shape
         self._images = images.to(device)
         self._order = DataOrder(len(images), config.training.seed)
-        self._schedule = schedules.make(config.diffusion)
+        self._marginals = Marginals.of(schedules.make(config.diffusion), device)
         network = UNet(config.model, channels, size).to(device).to(memory_format=torch.channels_last)
-        self._network = network
+        self._network = network.train()
         self._ema = EMA(network, config.training.ema_decay)
         self._optimizer = make_optimizer(network, config.training)
         self._generator = torch.Generator(device)
         self._meter = Meter(device)
 
-    def _load(self) -> Iterator[Event]:
+    def _load(self, dataset_size: int) -> Iterator[Event]:
         """Takes up the newest checkpoint that is whole, or the weights to start from."""
-        for saved in reversed(checkpoint.whole(self._directory)):
+        found = checkpoint.whole(self._directory)
+        for saved in reversed(found):
             try:
-                self._restore(saved)
+                state = {name: self._read(saved, name) for name in saved.state["files"]}
             except checkpoint.CheckpointError as error:
-                yield Notice(f"{error}; going on from the one before")
+                checkpoint.put_aside(saved)
+                yield Notice(f"{error}; it was put aside")
+                yield CheckpointRemoved(saved.step)
                 continue
+            yield from self._restore(saved, state, dataset_size)
             return
+        if checkpoint.any_put_aside(self._directory):
+            raise EngineError("no checkpoint of this run can be read: start a new run, or put one back")
         if self._start_from is not None:
             saved = checkpoint.open_folder(self._start_from)
-            load_weights(self._network, saved, checkpoint.MODEL)
-            load_weights(self._ema.network, saved, checkpoint.EMA)
+            weights.load(self._network, saved, checkpoint.EMA)
+            weights.load(self._ema.network, saved, checkpoint.EMA)
 
-    def _restore(self, saved: checkpoint.Checkpoint) -> None:
-        blobs = {name: saved.read(name) for name in (checkpoint.MODEL, checkpoint.EMA, checkpoint.TRAINING)}
-        load_blob(self._network, blobs[checkpoint.MODEL], saved.path / checkpoint.MODEL)
-        load_blob(self._ema.network, blobs[checkpoint.EMA], saved.path / checkpoint.EMA)
-        load_state(self._optimizer, self._network, safetensors.torch.load(blobs[checkpoint.TRAINING]))
-        self.step = saved.step
-        if saved.images_seen != self.images_seen:
+    def _read(self, saved: checkpoint.Checkpoint, name: str) -> dict[str, Tensor]:
+        return weights.tensors(saved.read(name), saved.path / name)
+
+    def _restore(
+        self, saved: checkpoint.Checkpoint, state: dict[str, dict[str, Tensor]], dataset_size: int
+    ) -> Iterator[Notice]:
+        batch_size = self._config.training.batch_size
+        if saved.images_seen != saved.step * batch_size:
             raise EngineError(
                 f"training.batch_size: the checkpoint of step {saved.step} has seen {saved.images_seen} "
-                f"images, {self._config.training.batch_size} a step would be {self.images_seen}"
+                f"images, {batch_size} a step would be {saved.step * batch_size}"
+            )
+        try:
+            weights.fill(self._network, state[checkpoint.MODEL], saved.path / checkpoint.MODEL)
+            weights.fill(self._ema.network, state[checkpoint.EMA], saved.path / checkpoint.EMA)
+            load_state(self._optimizer, self._network, state[checkpoint.TRAINING])
+        except (KeyError, RuntimeError) as error:
+            raise checkpoint.CheckpointError(f"{saved.path}: not of this training: {error}") from None
+        self.step = saved.step
+        before = saved.state.get("dataset_size", dataset_size)
+        if before != dataset_size:
+            yield Notice(
+                f"the data set had {before} images, now it has {dataset_size}: "
+                "the run goes on, but not as it would have"
             )
 
     def _started(self, dataset_size: int) -> Started:
@@ -162,16 +180,15 @@ class Training:
     def _train_step(self) -> None:
         training = self._config.training
         self._meter.start_step()
-        indices = self._order.batch(self.images_seen, training.batch_size).to(self._device)
-        self._generator.manual_seed(derive(training.seed, "step", self.images_seen))
-        torch.manual_seed(derive(training.seed, "dropout", self.images_seen))
         rate = learning_rate(training, self.step)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        self._network.train()
+        x_0, times, noise = self._draw()
+        torch.manual_seed(derive(training.seed, "dropout", self.images_seen))
         loss = torch.zeros((), device=self._device)
-        for part in indices.chunk(training.accumulation):
-            part_loss = self._loss(part) / training.accumulation
+        parts = (tensor.chunk(training.accumulation) for tensor in (x_0, times, noise))
+        for part in zip(*parts, strict=True):
+            part_loss = self._loss(*part) / training.accumulation
             part_loss.backward()
             loss += part_loss.detach()
         norm = nn.utils.clip_grad_norm_(self._network.parameters(), training.gradient_clip)
@@ -181,19 +198,29 @@ class Training:
         self._ema.update(self._network, self.step)
         self._meter.add(loss, norm, rate)
 
-    def _loss(self, indices: Tensor) -> Tensor:
-        x_0 = self._images[indices].float().div_(127.5).sub_(1)
+    def _draw(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What this step uses: images, their timesteps and noise, whatever parts they are computed in."""
+        training, device, generator = self._config.training, self._device, self._generator
+        generator.manual_seed(derive(training.seed, "step", self.images_seen))
+        indices = self._order.batch(self.images_seen, training.batch_size)
+        if device.type == "cuda":
+            indices = indices.pin_memory()  # so that the copy waits for nothing
+        x_0 = self._images[indices.to(device, non_blocking=True)].float().div_(127.5).sub_(1)
         count = len(x_0)
         if self._config.data.flip:
-            mirrored = torch.rand(count, generator=self._generator, device=self._device) < 0.5
+            mirrored = torch.rand(count, generator=generator, device=device) < 0.5
             x_0 = torch.where(mirrored[:, None, None, None], x_0.flip(3), x_0)
-        steps = self._schedule.timesteps
-        timesteps = torch.randint(steps, (count,), generator=self._generator, device=self._device)
-        noise = torch.randn(x_0.shape, generator=self._generator, device=self._device)
-        x_0 = x_0.to(memory_format=torch.channels_last)
+        times = torch.randint(len(self._marginals.signal), (count,), generator=generator, device=device)
+        noise = torch.randn(x_0.shape, generator=generator, device=device)
+        return x_0.contiguous(memory_format=torch.channels_last), times, noise
+
+    def _loss(self, x_0: Tensor, times: Tensor, noise: Tensor) -> Tensor:
         bfloat16 = self._precision == torch.bfloat16
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=bfloat16):
-            return simple_loss(self._network, self._schedule, x_0, timesteps, noise)
+        with (
+            torch.autocast(self._device.type, torch.bfloat16, enabled=bfloat16),
+            devices.attention_kernel(self._device),
+        ):
+            return simple_loss(self._network, self._marginals, x_0, times, noise)
 
     # -- between steps ------------------------------------------------------------------------------
 
@@ -203,7 +230,8 @@ class Training:
             yield from self._metrics()
         if step == training.steps:
             return
-        if step % training.checkpoint_every == 0:
+        milestone = training.milestone_every and step % training.milestone_every == 0
+        if milestone or step % training.checkpoint_every == 0:
             yield from self._save()
         if training.sample_every and step % training.sample_every == 0:
             yield from self._sample()
@@ -240,11 +268,10 @@ class Training:
             yield CheckpointRemoved(old.step)
 
     def _blobs(self) -> dict[str, bytes]:
-        save = safetensors.torch.save
         return {
-            checkpoint.MODEL: save(weights(self._network)),
-            checkpoint.EMA: save(weights(self._ema.network)),
-            checkpoint.TRAINING: save(state_tensors(self._optimizer, self._network)),
+            checkpoint.MODEL: weights.to_bytes(self._network),
+            checkpoint.EMA: weights.to_bytes(self._ema.network),
+            checkpoint.TRAINING: safetensors.torch.save(state_tensors(self._optimizer, self._network)),
         }
 
     def _state(self, milestone: bool) -> dict[str, Any]:
@@ -252,6 +279,7 @@ class Training:
             "step": self.step,
             "images_seen": self.images_seen,
             "milestone": milestone,
+            "dataset_size": len(self._images),
             "config": self._config.to_dict(),
         }
 
@@ -262,50 +290,19 @@ class Training:
         count = min(sampling.count, GRID_LIMIT)
         network = self._ema.network if sampling.ema else self._network
         network.eval()
-        for sample in draw(network, config, range(count), precision=self._precision):
-            if self._stop_asked:
-                return
-            x = sample.x_t
+        parts = []
+        for images in batches(sampling, count):
+            for sample in draw(network, config, images, precision=self._precision):
+                if self._stop_asked:
+                    self._network.train()
+                    return
+                x = sample.x_t
+            parts.append(x.cpu())
+        self._network.train()
         path = self._directory / "samples" / f"{self.step:08d}.png"
-        write_grid(path, x, config, step=self.step)
+        write_grid(path, torch.cat(parts), config, step=self.step)
         relative = path.relative_to(self._directory).as_posix()
         steps = sampling.resolved_steps(config.diffusion.timesteps)
         yield SamplesWritten(
             self.step, self.images_seen, relative, count, sampling.seed, sampling.sampler, steps
         )
-
-    def _memory_message(self, error: BaseException) -> str:
-        parts = 2 * self._config.training.accumulation
-        return (
-            f"out of memory on {self._device}: try training.accumulation={parts} "
-            f"or a smaller training.batch_size ({str(error).splitlines()[0][:120]})"
-        )
-
-
-# -- precision and weights --------------------------------------------------------------------------
-
-
-def resolve_precision(training: TrainingConfig, device: torch.device) -> torch.dtype:
-    """The arithmetic of a network on a device: what is asked for, or bfloat16 where it pays."""
-    if training.precision == "auto":
-        return torch.bfloat16 if devices.autocast_pays(device) else torch.float32
-    return torch.bfloat16 if training.precision == "bfloat16" else torch.float32
-
-
-def weights(network: nn.Module) -> dict[str, Tensor]:
-    """A network's tensors by name, contiguous and on the CPU, as they are saved."""
-    return {n: t.detach().contiguous().cpu() for n, t in network.state_dict().items()}
-
-
-def load_weights(network: nn.Module, saved: checkpoint.Checkpoint, name: str) -> None:
-    """Fills a network from a file of a checkpoint; CheckpointError if they do not fit each other."""
-    load_blob(network, saved.read(name), saved.path / name)
-
-
-def load_blob(network: nn.Module, blob: bytes, path: Path) -> None:
-    """Fills a network from safetensors bytes; `path` names them in messages."""
-    try:
-        network.load_state_dict(safetensors.torch.load(blob))
-    except (RuntimeError, ValueError, safetensors.SafetensorError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise checkpoint.CheckpointError(f"{path}: does not fit this network: {reason}") from None

@@ -30,7 +30,7 @@ def ddim(
         x_0 = clipped(predict_x0(x, denoise(x, time), alpha_bar), clip)
         epsilon = predict_epsilon(x, x_0, alpha_bar)
         sigma = eta * ((1 - previous) / (1 - alpha_bar) * (1 - alpha_bar / previous)) ** 0.5
-        x = previous**0.5 * x_0 + (1 - previous - sigma**2) ** 0.5 * epsilon
+        x = previous**0.5 * x_0 + max(0.0, 1 - previous - sigma**2) ** 0.5 * epsilon  # rounding may pass 0
         if sigma > 0:
             x = x + sigma * noise(i + 1)
         yield SampleStep(i + 1, len(times), time, x, x_0)

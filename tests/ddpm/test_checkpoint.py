@@ -66,6 +66,10 @@ def test_changed_bytes_are_noticed_when_read(tmp_path: Path) -> None:
         b'{"format": 1, "step": 1, "images_seen": 1, "files": []}',
         b'{"format": "x", "step": 1, "images_seen": 1, "files": {}}',
         b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"format": 1, "step": 1, "images_seen": 1e999, "files": {}}',
+        b'{"format": 1, "step": -1, "images_seen": 1, "files": {}}',
+        b'{"format": 1, "step": 1, "images_seen": 1, "files": {"a": {"bytes": 1}}}',
     ],
 )
 def test_hostile_state_is_one_clear_line(tmp_path: Path, state: bytes) -> None:
@@ -128,7 +132,7 @@ def test_a_pickle_in_disguise_is_never_run(tmp_path: Path) -> None:
     """Weights are read by safetensors alone, which knows no code."""
     from torch import nn
 
-    from ddpm.training import load_weights
+    from ddpm.weights import load
 
     class Bomb:
         def __reduce__(self) -> tuple[Any, ...]:
@@ -136,6 +140,6 @@ def test_a_pickle_in_disguise_is_never_run(tmp_path: Path) -> None:
 
     blob = pickle.dumps(Bomb())
     saved = checkpoint.write(tmp_path, {"model.safetensors": blob}, {"step": 1, "images_seen": 8})
-    with pytest.raises(CheckpointError, match="does not fit this network"):
-        load_weights(nn.Linear(1, 1), saved, "model.safetensors")
+    with pytest.raises(CheckpointError, match="not safetensors"):
+        load(nn.Linear(1, 1), saved, "model.safetensors")
     assert not (tmp_path / "ran").exists()

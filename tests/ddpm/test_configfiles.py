@@ -56,6 +56,12 @@ def problem(*settings: str, preset: str = "mnist") -> str:
         ("model.multipliers=1,1,1,1", "4 resolutions need an image size divisible by 8; it is 28"),
         ("training.accumulation=7", "training.accumulation: 7 does not divide batch_size"),
         ("sampling.steps=2000", "sampling.steps: 2000 is above diffusion.timesteps 1000"),
+        (
+            "training.batch_size=1e30",
+            "at most 65536",
+        ),
+        ("data.root=a\0b", "data.root: the path has characters"),
+        ("data.root=a\udcffb", "data.root: the path has characters"),
         ("diffusion.beta_start=0.5", "noise must grow"),
         ("data.dataset=folder", "data.root: dataset `folder` needs the folder's path"),
     ],
@@ -92,6 +98,13 @@ def test_numbers_may_be_written_as_people_write_them() -> None:
         ("[training]\nsteps = 'many'", "x.toml: training.steps: 'many' is not a whole number, at least 1"),
         ("[training]\nstep = 5", "x.toml: training.step: no such key; did you mean training.steps?"),
         ("[model]\nmultipliers = [1, 'b']", "x.toml: model.multipliers: 'b' is not"),
+        ("[training]\nsteps = true", "x.toml: training.steps: 'true' is not a whole number"),
+        ("[training]\nsteps = '5'", "x.toml: training.steps: '5' is not a whole number"),
+        ("[model]\nmultipliers = [true]", "x.toml: model.multipliers: 'true' is not whole numbers"),
+        ("[data]\nflip = 1", "x.toml: data.flip: '1' is not true or false"),
+        ('[training]\n"a\\nb" = 1', "x.toml: 'training.a\\nb': no such key"),
+        ("x = " + "[" * 100_000, "x.toml: not TOML: nested too deeply"),
+        ("x = " + "1" * 5000, "x.toml: not TOML: Exceeds the limit"),
         ("[data]\nimage_size = [1]", "x.toml: data.image_size: '1' is not a whole number"),
     ],
 )
@@ -158,7 +171,9 @@ def test_fields_have_words_for_the_form() -> None:
 def test_a_field_is_checked_as_it_is_typed() -> None:
     config, _ = resolve("mnist")
     assert check_field(config, "training.steps", "10") is None
-    assert check_field(config, "training.steps", "") == "training.steps: '' is not a whole number, at least 1"
+    assert check_field(config, "training.steps", "") == (
+        "training.steps: '' is not a whole number, at least 1, at most 1000000000"
+    )
     assert check_field(config, "model.multipliers", "1,1,1,1") is not None
     assert check_field(config, "data.image_size", "") is None
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ddpm import schedules
 from ddpm.config import DiffusionConfig
-from ddpm.diffusion import predict_epsilon, predict_x0, q_sample, simple_loss
+from ddpm.diffusion import Marginals, predict_epsilon, predict_x0, q_sample, simple_loss
 
 
 @given(st.floats(1e-4, 1 - 1e-4), st.integers(0, 2**31))
@@ -37,4 +37,5 @@ def test_simple_loss_is_the_error_at_each_images_own_timestep() -> None:
             alpha_bar = schedule.alphas_cumprod[t].view(-1, 1, 1, 1)
             return predict_epsilon(x, x_0, alpha_bar).float()
 
-    assert simple_loss(Oracle(), schedule, x_0, timesteps, noise).item() < 1e-6
+    marginals = Marginals.of(schedule, torch.device("cpu"))
+    assert simple_loss(Oracle(), marginals, x_0, timesteps, noise).item() < 1e-6

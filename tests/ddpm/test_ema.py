@@ -10,7 +10,7 @@ def test_the_average_follows_its_recurrence_with_warm_up() -> None:
     network = nn.Linear(1, 1, bias=False)
     nn.init.constant_(network.weight, 1.0)
     ema, expected = EMA(network, 0.5), 1.0
-    for step, value in enumerate([2.0, 3.0, -1.0, 4.0, 4.0, 4.0], start=1):
+    for step, value in enumerate([2.0, 3.0, -1.0, 4.0, 4.0, 4.0, 1.0, -2.0, 5.0, 3.0, 2.0, 7.0], start=1):
         nn.init.constant_(network.weight, value)
         ema.update(network, step)
         decay = min(0.5, (1 + step) / (10 + step))

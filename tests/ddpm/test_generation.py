@@ -14,8 +14,8 @@ from ddpm.events import Denoising, Ended, SamplesWritten
 from ddpm.generation import Generation
 from ddpm.images import read_png_text
 from ddpm.sampling import draw
-from ddpm.training import load_weights
 from ddpm.unet import UNet
+from ddpm.weights import load
 from tests.ddpm.test_training import run, tiny
 
 
@@ -28,7 +28,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def network(folder: Path, config: Config) -> UNet:
     loaded = UNet(config.model, 1, 8)
-    load_weights(loaded, checkpoint.open_folder(folder), checkpoint.EMA)
+    load(loaded, checkpoint.open_folder(folder), checkpoint.EMA)
     return loaded.eval()
 
 

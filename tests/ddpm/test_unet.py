@@ -80,7 +80,7 @@ def test_bfloat16_stays_near() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         near = network(x, t)
     assert near.dtype == torch.float32
-    assert torch.allclose(near, network(x, t), atol=0.1)
+    assert torch.allclose(near, network(x, t), atol=0.01)
 
 
 @pytest.mark.peers
