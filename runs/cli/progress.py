@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import termios
 import time
@@ -122,8 +123,11 @@ class Bar:
 
 
 def _echo_of_controls(earlier: int | None) -> int | None:
-    """Have the terminal not show the control keys pressed, or, given what this returned, as earlier."""
-    if not sys.stdin.isatty():
+    """Have the terminal not show the control keys pressed, or, given what this returned, as earlier.
+
+    Only from the foreground: a background job that touches the terminal's settings is suspended.
+    """
+    if not sys.stdin.isatty() or os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():
         return None
     attributes = termios.tcgetattr(sys.stdin)
     flags = attributes[LOCAL_FLAGS]

@@ -1,9 +1,14 @@
 """What stands on standard error while a run is followed, and how Ctrl-C is counted."""
 
 import os
+import pty
 import signal
+import subprocess
+import sys
+import termios
 import time
 from dataclasses import replace
+from fcntl import ioctl
 from pathlib import Path
 
 import pytest
@@ -67,6 +72,37 @@ def test_the_bar_shows_names_literally(detail: RunDetail) -> None:
     assert "10/20" in shown.get()
     assert "loss 0.5" in shown.get()
     assert "\x1b[31m" not in shown.get()
+
+
+#: A shell of the least kind: a job of its own in the background, waited for until it ends or is suspended.
+BACKGROUND = """
+import os, signal, sys
+from runs.cli.progress import _echo_of_controls
+job = os.fork()
+if not job:
+    os.setpgid(0, 0)
+    earlier = _echo_of_controls(None)
+    _echo_of_controls(earlier)
+    os._exit(7 if earlier is None else 8)
+status = os.waitpid(job, os.WUNTRACED)[1]
+if os.WIFSTOPPED(status):
+    os.kill(job, signal.SIGKILL)
+sys.exit(99 if os.WIFSTOPPED(status) else os.waitstatus_to_exitcode(status))
+"""
+
+
+def test_a_background_job_is_not_suspended() -> None:
+    master, slave = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-c", BACKGROUND],
+        stdin=slave,
+        start_new_session=True,
+        preexec_fn=lambda: ioctl(0, termios.TIOCSCTTY, 0),
+        timeout=30,
+    )
+    os.close(slave)
+    os.close(master)
+    assert done.returncode == 7
 
 
 def test_interrupts_are_counted_and_wake_a_wait() -> None:
