@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, exc
+from sqlalchemy import URL, Connection, create_engine, event, exc
 
 from runs import schema
 from runs.errors import RunError
@@ -36,6 +36,10 @@ class _ForeignFileError(Exception):
     """The file is a database, but not of this program."""
 
 
+class _DamagedError(Exception):
+    """Some of the file's pages are not what was written."""
+
+
 class Database:
     """An open catalogue file, for any number of threads; `notice` tells of an old one that was put aside."""
 
@@ -53,7 +57,10 @@ class Database:
                 self._open()
 
     def _open(self) -> None:
-        self._engine = create_engine(f"sqlite:///{self.path}", connect_args={"timeout": BUSY_TIMEOUT / 1000})
+        self._engine = create_engine(
+            URL.create("sqlite", database=str(self.path)),  # as it is: "?" and "%" are characters like others
+            connect_args={"timeout": BUSY_TIMEOUT / 1000},
+        )
         event.listen(self._engine, "connect", self._prepare)
         event.listen(self._engine, "begin", _begin)
         self._writer = self._engine.execution_options(immediate=True)
@@ -104,6 +111,23 @@ class Database:
                 f"(format {version}, this one knows {schema.VERSION}): update, or move the file away"
             )
         return version == schema.VERSION
+
+    def sound(self) -> bool:
+        """Whether the file's pages are what SQLite wrote, all of them looked at."""
+        try:
+            with self._engine.begin() as connection:
+                return bool(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one() == "ok")
+        except exc.OperationalError as error:  # busy, say
+            raise as_run_error(self.path, error) from None
+        except exc.DatabaseError:
+            return False
+
+    def renew(self) -> None:
+        """Put the damaged file aside and begin a new one, empty."""
+        self._engine.dispose()
+        self.notice = self._put_aside(_DamagedError())
+        with told(self.path):
+            self._open()
 
     def _put_aside(self, error: Exception) -> str:
         """Rename the file and what SQLite keeps beside it; what to tell about it."""
@@ -164,7 +188,7 @@ def as_run_error(path: Path, error: exc.DatabaseError) -> RunError:
     if "full" in reason:
         return RunError(f"{path} cannot be written: no space left on its disk")
     if "malformed" in reason or "not a database" in reason:
-        return RunError(f"{path} is damaged ({reason}): move it away, it is rebuilt from the run directories")
+        return RunError(f"{path} is damaged ({reason}): rebuild it with ddpm-tui reindex, nothing is lost")
     return RunError(f"{path} cannot be used: {reason}")
 
 

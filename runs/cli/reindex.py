@@ -19,8 +19,9 @@ def arguments(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from runs.cli.opening import open_home
+    from runs.cli.output import warn
     from runs.sync import reindex
 
-    runs = reindex(open_home(args))
+    runs = reindex(open_home(args), warn)
     print(f"{runs} {'run' if runs == 1 else 'runs'} in the catalogue")
     return 0

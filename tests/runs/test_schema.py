@@ -18,6 +18,7 @@ from runs.catalogue import Catalogue
 from runs.database import Database, on_shared_file_system
 from runs.errors import RunError
 from runs.home import Home
+from runs.sync import reindex
 from tests.runs.records import append, make_home, make_run, metrics
 
 
@@ -40,6 +41,16 @@ def test_a_new_file_has_todays_tables_and_settings(home: Home) -> None:
     with database.reading() as connection:
         assert set(inspect(connection).get_table_names()) == set(schema.metadata.tables)
     database.close()
+
+
+@pytest.mark.parametrize("name", ["a?b", "a%20b", "a%2e%2e#c", "a?mode=memory&uri=true"])
+def test_any_path_can_be_a_home(tmp_path: Path, name: str) -> None:
+    home = make_home(tmp_path / name)
+    make_run(home, 1)
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+    assert home.catalogue.stat().st_size > 0
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_every_sort_of_a_page_uses_an_index(home: Home) -> None:
@@ -87,6 +98,26 @@ def test_a_damaged_or_foreign_file_is_put_aside_and_rebuilt(home: Home, damage: 
     assert (home.path / "catalogue.db.aside-1").read_bytes() == before
     with Catalogue(home) as catalogue:
         assert catalogue.notice is None
+
+
+def test_reindex_replaces_a_file_with_damaged_pages(home: Home) -> None:
+    for number in range(1, 30):
+        append(make_run(home, number), *(metrics(step) for step in range(50)))
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+    content = bytearray(home.catalogue.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)  # the header, and what lies with it, is good
+    home.catalogue.write_bytes(content)
+    with Catalogue(home) as catalogue, pytest.raises(RunError, match=r"is damaged .*: .* ddpm-tui reindex"):
+        catalogue.runs()
+    told: list[str] = []
+    assert reindex(home, told.append) == 29
+    assert len(told) == 1
+    assert "put aside as catalogue.db.aside-1" in told[0]
+    with Catalogue(home) as catalogue:
+        assert len(catalogue.runs()) == 29
+    assert reindex(home, told.append) == 29
+    assert len(told) == 1
 
 
 def test_an_empty_file_is_simply_filled(home: Home) -> None:
