@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -101,6 +102,14 @@ class Catalogue:
         if found is None:
             raise RunError(f"there is no run {run_id}")
         return found
+
+    def at(self, path: Path) -> RunRow:
+        """The run in a directory of the home. RunError where the last sync found none there."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(*ROW_COLUMNS).where(run.c.directory == path.name)).first()
+        if row is None:
+            raise RunError(f"{path} is no run that the catalogue knows")
+        return row_of(row, self.home)
 
     def find(self, reference: str) -> RunRow:
         """The run that a person means: `last`, its number, its exact name, or the start of one name only.

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runs import names, provenance
-from runs.directory import FORMAT, RunDirectory, infos, name_taken, pretty, take_lock, told
+from runs import names, provenance, runjson
+from runs.directory import RunDirectory, infos, name_taken, pretty, take_lock, told
 from runs.home import Home
 from runs.supervisor import utc_now, write_atomic
 
@@ -46,7 +46,7 @@ def create_locked(
     wanted = None if name is None else names.check_name(name)
     seed = config.sampling.seed if kind == "sample" else config.training.seed
     info = {
-        "format": FORMAT,
+        "format": runjson.FORMAT,
         "uuid": str(uuid.uuid4()),
         "id": 0,
         "kind": kind,

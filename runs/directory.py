@@ -7,25 +7,27 @@ import fcntl
 import json
 import math
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runs import names
+from runs import files, names, runjson
 from runs.errors import RunError
 from runs.home import Home
 from runs.names import slug
+from runs.status import running
 from runs.supervisor import write_atomic
 
 if TYPE_CHECKING:
     from ddpm.config import Config
 
-__all__ = ["RunDirectory", "all", "infos", "slug", "suggest_name", "take_lock"]
+__all__ = ["RunDirectory", "all", "claim", "infos", "slug", "take_lock"]
 
-FORMAT = 1
-_IDENTITY: dict[str, type] = {"uuid": str, "id": int, "kind": str, "name": str, "created_at": str}
+#: How long `claim` waits for those who only look at a run to let go of its lock.
+_PROBE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class RunDirectory:
 
     @property
     def info(self) -> dict[str, Any]:
-        """`run.json`. RunError where it is missing or not one of ours."""
+        """`run.json`, checked (`runs.runjson`). RunError where it is missing or not one of ours."""
         return read_info(self.path)
 
     @property
@@ -89,7 +91,8 @@ class RunDirectory:
     def edit(self, **changes: Any) -> None:
         """Change fields of `run.json`, others' changes at the same time kept."""
         with told(self.path), self._editing():
-            info = {**self.info, **changes}
+            with _run_only(self.path):
+                info = {**runjson.raw(self.path), **changes}
             write_atomic(self.path / "run.json", pretty(info))
 
     @contextmanager
@@ -143,6 +146,23 @@ def take_lock(path: Path) -> int:
     return descriptor
 
 
+def claim(run: RunDirectory, refusal: str) -> int:
+    """The lock of a run that does not run, as `take_lock` gives it. Who only looks is waited for.
+
+    RunError, ending in `refusal`, where it runs, and where its directory cannot be written.
+    """
+    deadline = time.monotonic() + _PROBE_SECONDS
+    while True:
+        try:
+            return take_lock(run.path)
+        except BlockingIOError:
+            if running(run.path) or time.monotonic() > deadline:
+                raise RunError(f"{run.name} (#{run.id}) is running{refusal}") from None
+        except OSError as error:
+            raise RunError(f"{run.path} cannot be written: {error.strerror}") from None
+        time.sleep(0.005)
+
+
 def all(home: Home) -> list[RunDirectory]:  # noqa: A001
     """Every run of a home by number; what is no run is passed over."""
     return [run for _, run in infos(home)]
@@ -158,32 +178,24 @@ def infos(home: Home) -> list[tuple[dict[str, Any], RunDirectory]]:
     return sorted(found, key=lambda item: (item[0]["id"], item[1].path.name))
 
 
-def suggest_name(home: Home, wanted: str) -> str:
-    """`wanted` if no run has it, else the same with a number that makes it free."""
-    return names.free_name(wanted, (info["name"] for info, _ in infos(home)))
-
-
 def name_taken(name: str, taken: set[str]) -> RunError:
     return RunError(f"a run named {name!r} exists; {names.free_name(name, taken)!r} is free")
 
 
 def read_info(path: Path) -> dict[str, Any]:
-    """`run.json` of a directory, checked for what makes a run. RunError where it is not one."""
-    file = path / "run.json"
+    """`run.json` of a directory as `runjson.read` gives it. RunError where it is not of a run."""
+    with _run_only(path):
+        return runjson.read(path)
+
+
+@contextmanager
+def _run_only(path: Path) -> Iterator[None]:
     try:
-        info = json.loads(file.read_bytes())
+        yield
     except OSError as error:
         raise RunError(f"{path} is not a run: run.json cannot be read: {_reason(error)}") from None
-    except ValueError:
-        raise RunError(f"{path} is not a run: run.json is not JSON") from None
-    if not isinstance(info, dict) or not isinstance(info.get("format"), int):
-        raise RunError(f"{path} is not a run: run.json is not of this program")
-    if info["format"] > FORMAT:
-        raise RunError(f"{path} was made by a newer version of this program (format {info['format']})")
-    for key, kind in _IDENTITY.items():
-        if not isinstance(info.get(key), kind):
-            raise RunError(f"{path} is not a run: run.json lacks {key!r}")
-    return info
+    except files.UnreadableError as error:
+        raise RunError(f"{path} is not a run of this program: {error}") from None
 
 
 def pretty(info: Mapping[str, Any]) -> str:

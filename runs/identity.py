@@ -20,7 +20,6 @@ from typing import Any
 from runs import files
 from runs.home import Home
 
-_FORMAT = 1
 _NAMESPACE = uuid.UUID("8b0c5a53-1f0e-4f0b-9a35-0c1f4f9f8d21")
 
 
@@ -42,7 +41,7 @@ class Found:
     path: Path
     stamp: str
     status: str
-    info: dict[str, Any]  #: run.json, checked by `read`
+    info: dict[str, Any]  #: run.json, checked by `runjson.read`
     id: int
     uuid: str
     name: str
@@ -63,37 +62,6 @@ class Found:
             self.stamp = files.stamp(self.path / "run.json") or self.stamp
 
 
-def read(path: Path) -> dict[str, Any]:
-    """`run.json` with everything of its right type, unknown things None.
-
-    Raises UnreadableError when it is not of a run, OSError when it cannot be read.
-    """
-    raw = files.read_object(path / "run.json")
-    if isinstance(raw.get("format"), int) and raw["format"] > _FORMAT:
-        raise files.UnreadableError(f"run.json was written by a newer version (format {raw['format']})")
-    info: dict[str, Any] = {key: files.as_text(raw.get(key), 200) for key in ("uuid", "name", "kind")}
-    info["id"] = files.as_whole(raw.get("id"))
-    for key, value in info.items():
-        if not value or value != raw[key]:
-            raise files.UnreadableError(f"run.json has no usable {key!r}")
-    if info["id"] >= 2**31:
-        raise files.UnreadableError("run.json has no usable 'id'")
-    parent = raw["parent"] if isinstance(raw.get("parent"), dict) else {}
-    info |= {
-        "preset": files.as_text(raw.get("preset")),
-        "tags": files.as_texts(raw.get("tags")),
-        "notes": files.as_text(raw.get("notes"), 100_000) or "",
-        "created_at": files.as_time(raw.get("created_at")),
-        "device": files.as_text(raw.get("device")),
-        "command": files.as_texts(raw.get("command")),
-        "parent_uuid": files.as_text(parent.get("uuid"), 200),
-        "provenance": files.as_plain(raw["provenance"]) if isinstance(raw.get("provenance"), dict) else {},
-    }
-    if info["created_at"] is None:
-        info["created_at"] = files.iso((path / "run.json").stat().st_mtime)
-    return info
-
-
 def settle(home: Home, known: Sequence[Known], found: Sequence[Found], present: Set[str]) -> list[Known]:
     """Give each of `found` its `current`, `id`, `uuid` and `name`. Returns the known runs that are gone.
 
@@ -112,7 +80,7 @@ def settle(home: Home, known: Sequence[Known], found: Sequence[Found], present: 
     gone = [r for r in known if r.id not in kept and (r.uuid in away or r.directory in here)]
     resting = [r for r in known if r.id not in kept and r not in gone]
     _claim(found, "uuid", {r.uuid for r in resting}, _free_uuid)
-    _claim(found, "id", {r.id for r in resting}, _free_id(home, known, found))
+    _claim(found, "id", {0, *(r.id for r in resting)}, _free_id(home, known, found))  # 0: none that is usable
     wanted = {item.name for item in found}
 
     def free_name(item: Found, taken: set[Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -23,13 +22,13 @@ from runs.checks import (
     latest_step,
 )
 from runs.creation import create_locked
-from runs.directory import RunDirectory, take_lock
+from runs.directory import RunDirectory, claim
 from runs.errors import RunError
 from runs.home import Home, data_root
 from runs.resuming import prepare
 
-#: How long a launch waits for probes to let go of the lock, and for the supervisor to show itself.
-_LOCK_SECONDS, _START_SECONDS = 2.0, 20.0
+#: How long a launch waits for the supervisor to show itself.
+_START_SECONDS = 20.0
 
 
 def new_training(
@@ -119,7 +118,7 @@ def resume(run: RunDirectory, settings: Sequence[str] = ()) -> None:
     RunError for a live run and where nothing is left to do; ConfigError for settings that are wrong, or
     that would make it another run. Of two at once one wins.
     """
-    lock = _take_lock(run)
+    lock = claim(run, " already")
     try:
         prepare(run, settings)
     except BaseException:
@@ -133,35 +132,10 @@ def launch(run: RunDirectory, worker: Sequence[str] | None = None) -> None:
 
     `worker` is the command to supervise; by default this program's own.
     """
-    _start(run, _take_lock(run), worker)
+    _start(run, claim(run, " already"), worker)
 
 
 # -- the processes ----------------------------------------------------------------------------------
-
-
-def _take_lock(run: RunDirectory) -> int:
-    """The run's lock, or RunError where it runs. Others may look at it for a moment; wait for those."""
-    deadline = time.monotonic() + _LOCK_SECONDS
-    while True:
-        try:
-            return take_lock(run.path)
-        except BlockingIOError:
-            if _held_exclusively(run) or time.monotonic() > deadline:
-                raise RunError(f"{run.name} (#{run.id}) is running already") from None
-        except OSError as error:
-            raise RunError(f"{run.path} cannot be written: {error.strerror}") from None
-        time.sleep(0.005)
-
-
-def _held_exclusively(run: RunDirectory) -> bool:
-    descriptor = os.open(run.path / "run.lock", os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def _start(run: RunDirectory, lock: int, worker: Sequence[str] | None = None) -> None:

@@ -7,13 +7,13 @@ A run that has ended and was read to its end costs one `stat` of its directory: 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import delete, select
 
-from runs import files, identity, status, tables
+from runs import files, identity, runjson, status, tables
 from runs.database import Database
 from runs.errors import RunError
 from runs.home import Home
@@ -35,10 +35,17 @@ class Outcome:
     skipped: list[tuple[str, str]] = field(default_factory=list)  #: (path, why) of what could not be read
 
 
-def reindex(home: Home) -> int:
-    """Build the catalogue anew from the run directories; how many runs there are."""
+def reindex(home: Home, tell: Callable[[str], None] | None = None) -> int:
+    """Build the catalogue anew from the run directories; how many runs there are.
+
+    A damaged file is put aside and replaced; `tell` gets a line about it.
+    """
     database = Database(home.catalogue)
     try:
+        if not database.sound():
+            database.renew()
+        if database.notice and tell:
+            tell(database.notice)
         with database.writing() as connection:
             for table in reversed(metadata.sorted_tables):
                 connection.execute(delete(table))
@@ -94,9 +101,11 @@ def _scan(home: Home, outcome: Outcome) -> Iterator[tuple[str, str, int]]:
     try:
         with os.scandir(home.runs) as entries:
             for entry in entries:
-                if entry.name.startswith(".") or not entry.is_dir():
+                if entry.name.startswith("."):
                     continue
                 try:
+                    if not entry.is_dir():  # fails for a link to itself
+                        continue
                     entry.name.encode()  # a name that is not UTF-8 could not be stored
                     yield entry.name, entry.path, entry.stat().st_mtime_ns
                 except UnicodeEncodeError:
@@ -121,7 +130,7 @@ def _changed(entry: Entry, stamp: str | None) -> list[identity.Found]:
     now = files.stamp(entry.path / "run.json")
     if now is not None and now == stamp:
         return []
-    info = identity.read(entry.path)
+    info = runjson.read(entry.path)
     own = (info["id"], info["uuid"], info["name"])
     return [identity.Found(entry.directory, entry.path, now or "", entry.status, info, *own)]
 

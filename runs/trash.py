@@ -7,22 +7,16 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runs.directory import RunDirectory, take_lock
+from runs.directory import RunDirectory, claim
 from runs.errors import RunError
 from runs.home import Home
 
 
 def move(home: Home, run: RunDirectory) -> int:
     """Move a run to the trash; its bytes. RunError for one that runs or lies elsewhere."""
-    name, number = run.name, run.id
     if run.path.parent.resolve() != home.runs.resolve():
         raise RunError(f"{run.path} is not a run of the home {home.path}")
-    try:
-        lock = take_lock(run.path)  # held meanwhile, so that no one resumes what is on its way out
-    except BlockingIOError:
-        raise RunError(f"{name} (#{number}) is running; stop it first") from None
-    except OSError as error:
-        raise RunError(f"{run.path} cannot be moved: {error.strerror}") from None
+    lock = claim(run, "; stop it first")  # held meanwhile, so that no one resumes what is on its way out
     try:
         trash = _folder(home)
         trash.mkdir(exist_ok=True)

@@ -42,6 +42,6 @@ def run(args: argparse.Namespace) -> int:
         changed = tags if tags != list(row.tags) else None
         edit(home, directory(row), name=args.name, tags=changed, notes=args.note)
         catalogue.sync()
-        row = catalogue.find(str(row.id))
+        row = catalogue.detail(row.id).row
     print(printable(f"#{row.id} {row.name}" + (f"  [{', '.join(row.tags)}]" if row.tags else "")))
     return 0

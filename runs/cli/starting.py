@@ -75,7 +75,7 @@ def start(home: Home, make: Callable[[], RunDirectory], args: argparse.Namespace
         if note:
             run.edit(notes=note)
         catalogue.sync()
-        found = catalogue.find(str(run.id))
+        found = catalogue.at(run.path)
         if args.detach:
             return _detached(catalogue.detail(found.id), args.json)
         say(f"{found.name} started: {found.path}")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,8 +63,6 @@ def test_taken_name_is_refused_and_a_free_one_named(at: Home) -> None:
     make(at, "mnist")
     with pytest.raises(RunError, match=r"a run named 'mnist' exists; 'mnist-1' is free"):
         make(at, "mnist")
-    assert directory.suggest_name(at, "mnist") == "mnist-1"
-    assert directory.suggest_name(at, "other") == "other"
     assert len(directory.all(at)) == 1
 
 
@@ -111,11 +110,13 @@ def test_edits_at_the_same_time_are_all_kept(at: Home) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("", "not JSON"),
-        ("{", "not JSON"),
-        ("[1]", "not of this program"),
+        ("", "not a JSON object"),
+        ("{", "not a JSON object"),
+        ("[1]", "not a JSON object"),
+        ("[" * 200_000, "not a JSON object"),
         ('{"name": "x"}', "not of this program"),
-        ('{"format": 1}', "lacks 'uuid'"),
+        ('{"format": 1}', "no usable 'uuid'"),
+        ('{"format": 1, "uuid": "u", "id": 1, "kind": "train", "name": 7}', "no usable 'name'"),
         ('{"format": 99, "name": "x"}', "newer version"),
     ],
 )
@@ -129,6 +130,16 @@ def test_foreign_directories_are_told_and_passed_over(at: Home, content: str, re
     (at.runs / "a file").write_text("")
     good = make(at, "good")
     assert directory.all(at) == [good]
+
+
+@pytest.mark.parametrize("number", [-1, True, 10**9, 10**400, "7", None, 1.5])
+def test_a_number_that_is_none_is_0_and_no_other_run_is_disturbed(at: Home, number: Any) -> None:
+    odd = make(at, "odd")
+    odd.edit(id=number, device=None, tags=7, of_the_future=[1])
+    assert (odd.id, odd.info["device"], odd.info["tags"], odd.info["of_the_future"]) == (0, "auto", [], [1])
+    assert make(at, "next").id == 2
+    odd.edit(notes="x")
+    assert '"of_the_future": [' in (odd.path / "run.json").read_text()
 
 
 def test_missing_configuration_is_one_line(at: Home) -> None:

@@ -152,11 +152,10 @@ def test_what_cannot_be_written_back_is_kept_in_the_catalogue(
         ("", "not a JSON object"),
         ("[]", "not a JSON object"),
         ('{"format": 99, "uuid": "u", "id": 1, "name": "n", "kind": "train"}', "newer version"),
-        ('{"uuid": "u", "id": "1", "name": "n", "kind": "train"}', "'id'"),
-        ('{"uuid": "u", "id": 1e300, "name": "n", "kind": "train"}', "'id'"),
-        ('{"uuid": "u", "id": 1, "name": "' + "n" * 300 + '", "kind": "train"}', "'name'"),
-        ('{"uuid": "u", "id": 1, "name": "\\ud800", "kind": "train"}', "'name'"),
-        ('{"uuid": {}, "id": 1, "name": "n", "kind": "train"}', "'uuid'"),
+        ('{"uuid": "u", "id": 1, "name": "n", "kind": "train"}', "not of this program"),
+        ('{"format": 1, "uuid": "u", "id": 1, "name": "' + "n" * 300 + '", "kind": "train"}', "'name'"),
+        ('{"format": 1, "uuid": "u", "id": 1, "name": "\\ud800", "kind": "train"}', "'name'"),
+        ('{"format": 1, "uuid": {}, "id": 1, "name": "n", "kind": "train"}', "'uuid'"),
         ('{"x": "' + "x" * 2_000_000 + '"}', "larger than"),
         ("[" * 100_000, "not a JSON object"),
         (None, "no run.json"),
@@ -178,6 +177,26 @@ def test_what_is_no_run_is_skipped_and_said(home: Home, text: str | None, why: s
         assert where == str(path)
         assert why in reason
         assert "\n" not in reason
+
+
+@pytest.mark.parametrize("number", [-1, 0, True, 10**9, 1e300, "7", None])
+def test_a_run_without_a_usable_number_gets_one(home: Home, number: Any) -> None:
+    path = make_run(home, 7, "odd", id=number)
+    make_run(home, 3, "good")
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        assert {row.id: row.name for row in catalogue.runs()} == {8: "odd", 3: "good"}
+        assert catalogue.skipped == []
+    assert json.loads((path / "run.json").read_text())["id"] == 8
+
+
+def test_a_link_to_itself_hides_nothing(home: Home) -> None:
+    make_run(home, 1)
+    (home.runs / "loop").symlink_to("loop")
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        assert len(catalogue.runs()) == 1
+        assert [path for path, _ in catalogue.skipped] == [str(home.runs / "loop")]
 
 
 def test_strange_values_in_run_json_are_unknown(home: Home) -> None:

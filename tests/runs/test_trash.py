@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,15 @@ def test_a_live_run_is_refused(at: Home) -> None:
         trash.move(at, run)
     os.close(lock)
     assert run.path.exists()
+
+
+def test_a_momentary_probe_does_not_keep_a_run_from_the_trash(at: Home) -> None:
+    run = make(at, "a")
+    with (run.path / "run.lock").open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        threading.Timer(0.2, lambda: fcntl.flock(file, fcntl.LOCK_UN)).start()
+        trash.move(at, run)
+    assert not run.path.exists()
 
 
 def test_the_same_name_may_be_thrown_away_twice(at: Home) -> None:

@@ -73,12 +73,15 @@ def test_a_kind_of_the_future_is_told(at: Home) -> None:
 
 def test_a_mistake_of_ours_leaves_its_traceback_in_the_log(at: Home) -> None:
     run = make(at)
-    run.edit(data_root=["not", "a", "path"])
-    done = work(run)
+    code = (
+        "import sys, ddpm.training; from runs import worker\n"
+        "del ddpm.training.Training; sys.exit(worker.main(sys.argv[1:]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(run.path)], capture_output=True, text=True)
     assert done.returncode == 1
     assert "Traceback (most recent call last)" in done.stderr
     message = str(last(run)["message"])
-    assert message.startswith("TypeError: ")
+    assert message.startswith("ImportError: ")
     assert done.stderr.splitlines()[-1] == message
 
 
