@@ -29,10 +29,20 @@ class Generation:
 
     images/000000.png … are the images, samples/grid.png the first of them together, frames/ x_t and the
     predicted x_0 of the first batch at up to FRAME_LIMIT steps. Goes on after images that are there.
+    `origin` is what the images say of the checkpoint, by default the end of its path.
     """
 
-    def __init__(self, config: Config, checkpoint: Path, directory: Path, *, device: str = "auto") -> None:
+    def __init__(
+        self,
+        config: Config,
+        checkpoint: Path,
+        directory: Path,
+        *,
+        device: str = "auto",
+        origin: str | None = None,
+    ) -> None:
         self._config, self._checkpoint, self._directory = config, checkpoint, directory
+        self._told_origin = origin
         self._device = devices.resolve(device)
         self._precision = devices.precision(config.training.precision, self._device)
         self._stop_asked = False
@@ -141,4 +151,6 @@ class Generation:
 
     def _origin(self, saved: checkpoint.Checkpoint) -> str:
         """Run and step of the checkpoint, without the machine's path."""
+        if self._told_origin is not None:
+            return self._told_origin
         return "/".join(saved.path.resolve().parts[-3:])

@@ -20,8 +20,17 @@ def check_device(device: str) -> str:
     return text
 
 
+def check_has_checkpoints(run: RunDirectory) -> None:
+    """RunError for a run that is no training."""
+    if run.kind != "train":
+        raise RunError(
+            f"{run.name} (#{run.id}) is a {run.kind} run: only trainings have checkpoints to begin with"
+        )
+
+
 def latest_step(run: RunDirectory) -> int:
     """The step of a run's latest whole checkpoint. RunError where it has none."""
+    check_has_checkpoints(run)
     steps = checkpoint.steps(run.path)
     if not steps:
         first = run.config().training.checkpoint_every
@@ -31,6 +40,7 @@ def latest_step(run: RunDirectory) -> int:
 
 def checkpoint_of(run: RunDirectory, step: int) -> Path:
     """The folder of a whole checkpoint. RunError, with those there are, where there is none."""
+    check_has_checkpoints(run)
     steps = checkpoint.steps(run.path)
     if step not in steps:
         there = ", ".join(str(s) for s in steps[-8:]) or "none"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runs import names, provenance, runjson
+from runs import names, pinning, provenance, runjson
 from runs.directory import RunDirectory, infos, name_taken, pretty, take_lock, told
 from runs.home import Home
 from runs.supervisor import utc_now, write_atomic
@@ -35,11 +35,13 @@ def create_locked(
     out: Path | None = None,
     data_root: Path | None = None,
     command: Sequence[str] = (),
+    weights: str | None = None,
 ) -> tuple[RunDirectory, int]:
     """A new run, and its lock held (a descriptor, the caller's to close): it is never seen as lost.
 
     Without a name it is called `stem-N`. The directory appears at once and whole, under the next number
-    above all that this home has. RunError for a bad or taken name, and where nothing can be written.
+    above all that this home has, with the file `weights` of `checkpoint` pinned in it. RunError for a bad
+    or taken name, and where nothing can be written.
     """
     from ddpm import configfiles
 
@@ -71,10 +73,12 @@ def create_locked(
             raise name_taken(wanted, taken)
         info["name"] = wanted or names.numbered(stem, taken)
         info["id"] = _highest_number(home, (other["id"] for other in others)) + 1
-        return _build(home, info, configfiles.dumps(config))
+        return _build(home, info, configfiles.dumps(config), weights)
 
 
-def _build(home: Home, info: dict[str, Any], config_text: str) -> tuple[RunDirectory, int]:
+def _build(
+    home: Home, info: dict[str, Any], config_text: str, weights: str | None
+) -> tuple[RunDirectory, int]:
     hidden = home.runs / f".new-{secrets.token_hex(4)}"
     final = home.runs / f"{info['id']:04d}-{names.slug(info['name'])}"
     lock = -1
@@ -83,6 +87,8 @@ def _build(home: Home, info: dict[str, Any], config_text: str) -> tuple[RunDirec
         (hidden / "config.toml").write_text(config_text, encoding="utf-8")
         (hidden / "events.jsonl").touch()
         (hidden / "log.txt").touch()
+        if weights is not None:
+            pinning.pin(Path(info["checkpoint"]), hidden, weights)
         write_atomic(hidden / "run.json", pretty(info))
         lock = take_lock(hidden)
         hidden.rename(final)

@@ -148,6 +148,12 @@ def load(text: str) -> Any:
     return json.loads(text)
 
 
+def share(found: os.stat_result) -> int:
+    """Bytes of a file; one with several names (hard links) counts for each in equal parts, so that sums are
+    what the disk holds."""
+    return found.st_size // max(1, found.st_nlink)
+
+
 def disk_usage(path: Path, limit: int = 20_000) -> int | None:
     """Bytes of all files below a directory; None for more than `limit` entries or one not readable."""
     total, folders = 0, [os.fspath(path)]
@@ -161,7 +167,7 @@ def disk_usage(path: Path, limit: int = 20_000) -> int | None:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
                     else:
-                        total += entry.stat(follow_symlinks=False).st_size
+                        total += share(entry.stat(follow_symlinks=False))
         except OSError:
             return None
     return total

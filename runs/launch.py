@@ -10,12 +10,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ddpm import configfiles
+from ddpm import checkpoint, configfiles
 from ddpm.config import Config, SamplingConfig
 from runs import interpreter, supervisor
 from runs.checks import (
     absolute_root,
     check_device,
+    check_has_checkpoints,
     check_out,
     check_same_network,
     checkpoint_of,
@@ -25,10 +26,13 @@ from runs.creation import create_locked
 from runs.directory import RunDirectory, claim
 from runs.errors import RunError
 from runs.home import Home, data_root
+from runs.pinning import GoneError
 from runs.resuming import prepare
 
 #: How long a launch waits for the supervisor to show itself.
 _START_SECONDS = 20.0
+#: How often the latest checkpoint is looked for anew, when it was removed while it was being taken.
+_ATTEMPTS = 5
 
 
 def new_training(
@@ -64,6 +68,7 @@ def new_training(
         device=check_device(device),
         parent=parent,
         checkpoint=source,
+        weights=None if source is None else checkpoint.EMA,
         data_root=data_root(home, config.data.root),
         command=command,
     )
@@ -88,26 +93,31 @@ def new_sampling(
     `out` gets the grid if it ends in .png, else is a folder for the single images. RunError where there
     is no such checkpoint or `out` cannot be, ConfigError where the settings do not fit the training.
     """
-    if parent.kind != "train":
-        raise RunError(
-            f"{parent.name} is a {parent.kind} run: only trainings have checkpoints to sample from"
-        )
+    check_has_checkpoints(parent)
     trained = parent.config()
     config = configfiles.build({**trained.model_dump(), "sampling": sampling.model_dump()})
-    step = latest_step(parent) if step is None else step
-    run, lock = create_locked(
-        home,
-        kind="sample",
-        config=config,
-        name=name,
-        stem=f"{parent.name}-sample",
-        tags=tags,
-        device=check_device(device),
-        parent=_parent(parent, step),
-        checkpoint=checkpoint_of(parent, step),
-        out=out and check_out(out),
-        command=command,
-    )
+    out, device = out and check_out(out), check_device(device)
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        chosen = latest_step(parent) if step is None else step
+        try:
+            run, lock = create_locked(
+                home,
+                kind="sample",
+                config=config,
+                name=name,
+                stem=f"{parent.name}-sample",
+                tags=tags,
+                device=device,
+                parent=_parent(parent, chosen),
+                checkpoint=checkpoint_of(parent, chosen),
+                weights=checkpoint.EMA if sampling.ema else checkpoint.MODEL,
+                out=out,
+                command=command,
+            )
+            break
+        except GoneError:  # the training has gone on meanwhile, and has a newer one
+            if step is not None or not attempts_left:
+                raise
     _start(run, lock)
     return run
 

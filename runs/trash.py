@@ -7,6 +7,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+from runs import files
 from runs.directory import RunDirectory, claim
 from runs.errors import RunError
 from runs.home import Home
@@ -60,7 +61,7 @@ def size(path: Path) -> int:
     """Bytes of the files at and below a path. A link counts as itself; what vanishes meanwhile as 0."""
     try:
         if path.is_symlink() or not path.is_dir():
-            return path.lstat().st_size
+            return files.share(path.lstat())
         return sum(_size_of(entry) for entry in os.scandir(path))
     except FileNotFoundError:
         return 0
@@ -70,7 +71,7 @@ def _size_of(entry: os.DirEntry[str]) -> int:
     try:
         if entry.is_dir(follow_symlinks=False):
             return size(Path(entry.path))
-        return entry.stat(follow_symlinks=False).st_size
+        return files.share(entry.stat(follow_symlinks=False))
     except FileNotFoundError:
         return 0
 

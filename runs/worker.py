@@ -28,6 +28,7 @@ from ddpm import events
 from ddpm.config import Config
 from ddpm.configfiles import ConfigError
 from ddpm.errors import EngineError
+from runs import pinning
 from runs.directory import RunDirectory
 from runs.errors import RunError
 from runs.supervisor import BALLAST, utc_now
@@ -154,13 +155,16 @@ def _work(run: RunDirectory, requests: StopRequests, recorder: Recorder) -> str:
 def _engine(run: RunDirectory, config: Config) -> Engine:
     info = run.info
     device = str(info.get("device") or "auto")
-    source = info.get("checkpoint")
+    source = pinning.source_of(run.path, info)
     if info["kind"] == "sample":
         from ddpm.generation import Generation
 
         if source is None:
             raise RunError("run.json names no checkpoint to sample from")
-        return Generation(config, Path(source), run.path, device=device)
+        origin = "/".join(
+            Path(info["checkpoint"] or source).parts[-3:]
+        )  # run and step, not the machine's path
+        return Generation(config, source, run.path, device=device, origin=origin)
     if info["kind"] != "train":
         raise RunError(f"run.json: this version knows no runs of kind {info['kind']!r}")
     from ddpm.training import Training
@@ -168,8 +172,7 @@ def _engine(run: RunDirectory, config: Config) -> Engine:
     root = info.get("data_root")
     if root is None:
         raise RunError("run.json does not say where the data lie (data_root)")
-    start = Path(source) if source else None
-    return Training(config, run.path, device=device, data_root=Path(root), start_from=start)
+    return Training(config, run.path, device=device, data_root=Path(root), start_from=source)
 
 
 # -- handing samples over ---------------------------------------------------------------------------

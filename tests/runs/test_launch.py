@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from ddpm import checkpoint
 from ddpm.config import SamplingConfig
 from ddpm.configfiles import ConfigError
-from runs import checks, directory, home, interpreter, launch
+from runs import checks, directory, home, interpreter, launch, pinning, trash
+from runs.directory import RunDirectory
 from runs.errors import RunError
 from runs.home import Home
 from runs.status import probe
@@ -134,6 +138,73 @@ def test_names_are_made_from_preset_data_set_and_parent(at: Home) -> None:
     assert run.config().model == parent.config().model
 
 
+def test_a_sampling_run_keeps_the_weights_it_was_started_with(at: Home) -> None:
+    parent = make(at, "mnist")
+    taken = add_checkpoint(parent, 10)
+    run = launch.new_sampling(at, parent, 10, SamplingConfig(count=2, steps=2))
+    held = pinning.source_of(run.path, run.info)
+    assert held == run.path / "source"
+    assert (held / "ema.safetensors").samefile(taken / "ema.safetensors")
+    before = trash.size(taken / "ema.safetensors"), trash.size(held / "ema.safetensors")
+    checkpoint.remove(checkpoint.open_folder(taken))
+    saved = checkpoint.open_folder(held)
+    assert (saved.step, list(saved.state["files"]), saved.read("ema.safetensors")) == (
+        10,
+        ["ema.safetensors"],
+        b"e",
+    )
+    assert sum(before) <= trash.size(held / "ema.safetensors") == 1
+    raw = launch.new_sampling(at, parent_with(at, 20), 20, SamplingConfig(count=2, steps=2, ema=False))
+    assert sorted(p.name for p in (raw.path / "source").iterdir()) == ["model.safetensors", "state.json"]
+
+
+def test_a_training_keeps_the_weights_it_begins_with(at: Home) -> None:
+    parent = parent_with(at, 10)
+    run = launch.new_training(at, tiny(), start=(parent, 10))
+    shutil.rmtree(parent.path)
+    assert checkpoint.open_folder(run.path / "source").read("ema.safetensors") == b"e"
+    run.edit(checkpoint=None)
+    assert pinning.source_of(run.path, run.info) == run.path / "source"
+
+
+def test_a_checkpoint_that_goes_while_it_is_taken(at: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = parent_with(at, 10)
+    add_checkpoint(parent, 20)
+    link = os.link
+
+    def removed_before(source: Path, target: Path) -> None:
+        for step in (10, 20):
+            if checkpoint.folder(parent.path, step).exists():
+                checkpoint.remove(checkpoint.open_folder(checkpoint.folder(parent.path, step)))
+                break
+        if not source.exists():
+            add_checkpoint(parent, 30)
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", removed_before)
+    with pytest.raises(RunError, match="just been removed"):
+        launch.new_sampling(at, parent, 10, SamplingConfig(count=2, steps=2))
+    assert [run.name for run in directory.all(at)] == ["parent"]
+    run = launch.new_sampling(at, parent, None, SamplingConfig(count=2, steps=2))
+    assert run.info["parent"]["step"] == 30
+
+
+def test_where_links_fail_the_weights_are_copied(at: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(source: Path, target: Path) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", no_links)
+    taken = add_checkpoint(make(at, "mnist"), 10)
+    pinning.pin(taken, at.path, "ema.safetensors")
+    assert checkpoint.open_folder(at.path / "source").read("ema.safetensors") == b"e"
+
+
+def parent_with(at: Home, step: int) -> RunDirectory:
+    run = make(at, "parent")
+    add_checkpoint(run, step)
+    return run
+
+
 def test_a_sampling_run_needs_a_training_with_a_whole_checkpoint(at: Home) -> None:
     parent = make(at, "mnist")
     with pytest.raises(
@@ -148,8 +219,12 @@ def test_a_sampling_run_needs_a_training_with_a_whole_checkpoint(at: Home) -> No
     with pytest.raises(ConfigError, match=r"sampling\.steps: 2000 is above"):
         launch.new_sampling(at, parent, 10, SamplingConfig(steps=2000))
     other = make(at, "samples", kind="sample")
-    with pytest.raises(RunError, match="samples is a sample run"):
+    with pytest.raises(RunError, match=r"samples \(#2\) is a sample run: only trainings have checkpoints"):
         launch.new_sampling(at, other, 10, SamplingConfig())
+    with pytest.raises(RunError, match="is a sample run: only trainings have checkpoints"):
+        launch.new_training(at, tiny(), start=(other, 10))
+    with pytest.raises(RunError, match="is a sample run: only trainings have checkpoints"):
+        checks.latest_step(other)
     assert len(directory.all(at)) == 2
 
 

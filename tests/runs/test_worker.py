@@ -55,7 +55,7 @@ def test_status_and_directory_bring_not_even_pydantic() -> None:
 
 def test_a_broken_configuration_is_one_line_in_record_and_log(at: Home) -> None:
     run = make(at)
-    (run.path / "config.toml").write_text("[training]\nsteps = -1\nseed = 'x'\n")
+    (run.path / "config.toml").write_text("[training]\nsteps = -1\nseed = -2\n")
     done = work(run)
     assert done.returncode == 1
     message = last(run)["message"]

@@ -1,0 +1,59 @@
+"""What a run begins with, kept in its own directory: the checkpoint it came from may go any time.
+
+A training removes its older checkpoints as it works, and a person the whole run. A hard link costs no disk
+as long as the checkpoint is there too, and keeps the weights when it is not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ddpm import checkpoint
+from runs.errors import RunError
+
+FOLDER = "source"
+
+
+class GoneError(RunError):
+    """The checkpoint was removed while it was being taken."""
+
+
+def pin(source: Path, run: Path, weights: str) -> None:
+    """Make `run/source` a checkpoint of the one file `weights` of the checkpoint `source`.
+
+    GoneError where that is not whole (any more), OSError where the run cannot be written.
+    """
+    try:
+        saved = checkpoint.open_folder(source)
+    except checkpoint.CheckpointError as error:
+        raise GoneError(str(error)) from None
+    if weights not in saved.state["files"]:
+        raise RunError(f"{source}: the checkpoint has no {weights}")
+    target = run / FOLDER
+    target.mkdir()
+    try:
+        _link(source / weights, target / weights)
+    except FileNotFoundError:
+        raise GoneError(f"{source}: the checkpoint has just been removed") from None
+    state = {**saved.state, "files": {weights: saved.state["files"][weights]}}
+    (target / checkpoint.STATE).write_text(json.dumps(state, indent=1), encoding="utf-8")
+
+
+def source_of(run: Path, info: dict[str, Any]) -> Path | None:
+    """The checkpoint that a run begins with: its own, or (of an older run) where run.json says."""
+    if (run / FOLDER).is_dir():
+        return run / FOLDER
+    return Path(info["checkpoint"]) if info["checkpoint"] else None
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:  # another disk, a file system without links, another's file
+        shutil.copyfile(source, target)
