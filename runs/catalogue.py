@@ -146,7 +146,7 @@ class Catalogue:
 
 
 def _filtered(query: Select[Any], asked: RunQuery) -> Select[Any]:
-    for word in asked.text.casefold().split():
+    for word in (files.as_text(asked.text) or "").casefold().split():
         text = run.c.search + "\n" + run.c.status
         query = query.where(func.instr(text, word) > 0)
     return query.where(run.c.kind.in_(asked.kinds)) if asked.kinds else query

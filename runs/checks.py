@@ -9,14 +9,15 @@ from pathlib import Path
 from ddpm import checkpoint, configfiles
 from ddpm.config import Config
 from runs.directory import RunDirectory
-from runs.errors import RunError
+from runs.errors import BadValueError, RunError
+from runs.home import absolute
 
 
 def check_device(device: str) -> str:
     """A device's name as it can be recorded; whether this machine has it, the engine tells."""
     text = device.strip().lower()
     if not re.fullmatch(r"[a-z]+(:\d{1,3})?", text):
-        raise RunError(f"device {device!r} is none; write auto, cpu, cuda, cuda:1 or mps")
+        raise BadValueError(f"device {device!r} is none; write auto, cpu, cuda, cuda:1 or mps")
     return text
 
 
@@ -73,7 +74,7 @@ def _network(config: Config) -> dict[str, str]:
 
 def check_out(out: Path) -> Path:
     """`--out` as an absolute path. RunError where neither a grid nor images could go there."""
-    path = out.expanduser().absolute()
+    path = absolute(out)
     if path.suffix.lower() == ".png":
         if path.is_dir():
             raise RunError(f"{path} is a folder; a grid needs a file's name")
@@ -93,5 +94,5 @@ def absolute_root(config: Config) -> Config:
     """The worker works elsewhere, and the file must start the same run again: no relative folder."""
     if config.data.root is None:
         return config
-    root = str(Path(config.data.root).expanduser().absolute())
+    root = str(absolute(config.data.root))
     return config.model_copy(update={"data": config.data.model_copy(update={"root": root})})

@@ -176,7 +176,11 @@ def _data(home: Home) -> Iterator[Row]:
     from ddpm import datafiles
     from runs.home import data_root
 
-    root = data_root(home, None)
+    try:
+        root = data_root(home, None)
+    except RunError as error:
+        yield Row("data root", str(error), False, "set DDPM_DATA to a folder, or unset it")
+        return
     yield Row("data root", f"{root}{' (DDPM_DATA)' if os.environ.get('DDPM_DATA') else ''}")
     for name, present in datafiles.present(root).items():
         yield Row(

@@ -3,3 +3,7 @@
 
 class RunError(Exception):
     """One clear line: what is wrong, and what to try where that is known."""
+
+
+class BadValueError(RunError):
+    """What was given could never do, whatever runs there are: bad usage of a command."""

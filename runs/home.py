@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from runs.errors import RunError
+from runs.errors import BadValueError, RunError
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,9 @@ def find(option: str | None = None) -> Home:
 
     Raises RunError where it cannot be made or written.
     """
-    path = Path(option or os.environ.get("DDPM_HOME") or _platform_folder()).expanduser().absolute()
+    if option is not None and not option.strip():
+        raise BadValueError("the home cannot be empty; name a folder with --home DIR, or leave it out")
+    path = absolute(option or os.environ.get("DDPM_HOME") or _platform_folder())
     home = Home(path)
     try:
         home.runs.mkdir(parents=True, exist_ok=True)
@@ -67,7 +69,21 @@ def find(option: str | None = None) -> Home:
 def data_root(home: Home, root: str | None) -> Path:
     """Where data lie: `data.root`, else DDPM_DATA, else the home's own folder; absolute."""
     chosen = root or os.environ.get("DDPM_DATA")
-    return Path(chosen).expanduser().absolute() if chosen else home.datasets
+    return absolute(chosen) if chosen else home.datasets
+
+
+def absolute(text: str | Path) -> Path:
+    """A path as a person gives it, as it can be recorded: absolute, `~` followed.
+
+    BadValueError for the home of an unknown user, and for what is not UTF-8.
+    """
+    text = str(text)
+    if "\0" in text or text != text.encode("utf-8", "replace").decode():
+        raise BadValueError(f"{text!a} cannot be used: paths must be UTF-8 text")
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise BadValueError(f"{text}: there is no user {text[1:].partition('/')[0]!r}") from None
 
 
 def _platform_folder() -> str:

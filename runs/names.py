@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from runs.errors import RunError
+from runs.errors import BadValueError
 
 NAME_LENGTH = 100
 _SLUG_LENGTH = 40
@@ -16,18 +16,18 @@ _BIDI = set("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\
 
 
 def check_name(name: str) -> str:
-    """The name without blanks around it. RunError where it cannot be one."""
+    """The name without blanks around it. BadValueError where it cannot be one."""
     text = name.strip(" ")
     if not text:
-        raise RunError("a name cannot be empty")
+        raise BadValueError("a name cannot be empty")
     check_text("a name", text, NAME_LENGTH)
     if text.lstrip("#").isdigit() or text == "last":
-        raise RunError(f"{text!r} cannot be a name: numbers and `last` already mean a run")
+        raise BadValueError(f"{text!r} cannot be a name: numbers and `last` already mean a run")
     if text.startswith("-"):
-        raise RunError(f"{text!r} cannot be a name: it begins like an option")
+        raise BadValueError(f"{text!r} cannot be a name: it begins like an option")
     for mark in "@/":
         if mark in text:
-            raise RunError(f"{text!r} cannot be a name: {mark!r} has a meaning in references to runs")
+            raise BadValueError(f"{text!r} cannot be a name: {mark!r} has a meaning in references to runs")
     return text
 
 
@@ -39,7 +39,7 @@ def check_tags(tags: Iterable[str]) -> list[str]:
         if text:
             check_text("a tag", text, NAME_LENGTH)
             if "," in text:
-                raise RunError(f"{text!r} cannot be a tag: commas separate tags")
+                raise BadValueError(f"{text!r} cannot be a tag: commas separate tags")
             found[text] = None
     return list(found)
 
@@ -52,13 +52,13 @@ def check_notes(notes: str) -> str:
 
 
 def check_text(what: str, text: str, length: int, allowed: str = "") -> None:
-    """RunError where a text is too long or has characters that cannot be shown as they are."""
+    """BadValueError where a text is too long or has characters that cannot be shown as they are."""
     for character in text:
         hidden = unicodedata.category(character) in _HIDDEN or character in _BIDI
         if hidden and character not in allowed:
-            raise RunError(f"{what} cannot hold the control character {character!a}")
+            raise BadValueError(f"{what} cannot hold the control character {character!a}")
     if len(text) > length:
-        raise RunError(f"{what} can have at most {length} characters; this has {len(text)}")
+        raise BadValueError(f"{what} can have at most {length} characters; this has {len(text)}")
 
 
 def slug(name: str) -> str:

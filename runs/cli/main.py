@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(argv: list[str]) -> int:
     globals_, verb, rest = _split(argv)
     if verb == "help":  # `help`, `help train`
-        verb, rest = (rest[0], ["--help"]) if rest else ("--help", [])
+        verb, rest = (rest[0], ["--help"]) if rest and rest[0] != "help" else ("--help", [])
     verb = ALIASES.get(verb, verb)
     if verb in ("-h", "--help"):
         print(_help())
@@ -136,7 +136,7 @@ def _guarded(program: str, run: Callable[[Namespace], int], args: Namespace) -> 
         from runs.text import printable
 
         sys.stderr.write(f"{program}: {printable(_line(error), newlines=True)}\n")
-        return USAGE if type(error).__name__ == "ConfigError" else 1
+        return USAGE if type(error).__name__ in ("ConfigError", "BadValueError") else 1
 
 
 def _meant_for_people(error: Exception) -> bool:

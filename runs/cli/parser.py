@@ -109,7 +109,13 @@ def device(text: str) -> str:
 
 def output_path(text: str) -> Path:
     """A type for argparse: where something is written, made absolute."""
-    return Path(text).expanduser().absolute()
+    from runs.errors import BadValueError
+    from runs.home import absolute
+
+    try:
+        return absolute(text)
+    except BadValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _indented(text: str) -> str:

@@ -98,7 +98,7 @@ def test_sampling_into_a_grid_and_into_a_folder(trained: Path, tmp_path: Path) -
 def test_what_sample_refuses(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, status, message in (
         (["base@15"], 1, "there are: 10, 20"),
-        (["base@x"], 1, "write RUN@STEP"),
+        (["base@x"], 2, "write RUN@STEP"),
         (["bse"], 1, "base"),
         (
             ["base", "--sampler", "ddimm"],

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from runs.cli.main import VERBS, main
-from tests.runs.cli.command import argv, call, environment
+from runs.home import find
+from tests.runs.cli.command import argv, call, environment, record
 
 BAD = [
     (["trian", "mnist"], "no verb 'trian'; did you mean train?"),
@@ -37,6 +38,17 @@ BAD = [
     (["rm", "1", "--yes"], "--yes goes with --purge"),
     (["edit", "1"], "nothing to change"),
     (["presets", "mnits"], "did you mean mnist?"),
+    (["ls", "--home", ""], "the home cannot be empty"),
+    (["ls", "--home", "~nosuch/x"], "~nosuch/x: there is no user 'nosuch'"),
+    (["ls", "--home", "\udcff"], "paths must be UTF-8 text"),
+    (["sample", "1", "--out", "~nosuch/x.png"], "--out: ~nosuch/x.png: there is no user 'nosuch'"),
+    (["train", "digits", "--set", "data.root=~nosuch"], "~nosuch: there is no user 'nosuch'"),
+    (["train", "digits", "--set", "data.root=/\udcff"], "data.root"),
+    (["train", "digits", "--name", "last"], "'last' cannot be a name"),
+    (["train", "digits", "--name", "12"], "'12' cannot be a name"),
+    (["train", "digits", "--tag", "a,b"], "'a,b' cannot be a tag"),
+    (["train", "digits", "--note", "\x07"], "notes cannot hold"),
+    (["sample", "a@abc"], "write RUN@STEP"),
     ([], "the app needs a terminal"),
     (["app"], "the app needs a terminal"),
 ]  # fmt: skip
@@ -97,6 +109,20 @@ def test_each_verb_has_help_with_examples(verb: str, capsys: pytest.CaptureFixtu
     assert f"usage: ddpm-tui {verb}" in out
     assert max(map(len, out.splitlines())) <= 80
     assert f"examples:\n  ddpm-tui{' ' + verb if verb != 'app' else ''}" in out
+
+
+@pytest.mark.parametrize("verb", ["ls", "show"])
+def test_words_that_are_not_utf8_find_nothing(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DDPM_HOME", str(tmp_path))
+    record(find(str(tmp_path)), "one")
+    assert main([verb, "\udcff"]) == (0 if verb == "ls" else 1)
+
+
+def test_help_of_help_is_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help", "help"]) == 0
+    assert "usage: ddpm-tui [--home DIR]" in capsys.readouterr().out
 
 
 def test_help_lists_each_verb(capsys: pytest.CaptureFixture[str]) -> None:
