@@ -65,7 +65,7 @@ def rail(share: float | None, width: int, shade: str, ink: Ink) -> Text:
     line = Text().append("━" * (halves // 2), style=shade)
     if halves % 2:
         line.append("╸", style=shade)
-    return line.append("━" * (width - (halves + 1) // 2), style=ink.trough)
+    return line.append("┈" * (width - (halves + 1) // 2), style=ink.trough)
 
 
 def _shade(run: RunRow, ink: Ink) -> str:
