@@ -10,7 +10,7 @@ def ink() -> Ink:
     app: App[None] = App()
     app.register_theme(DARK)
     app.theme = DARK.name
-    return Ink.of(app.theme_variables)
+    return Ink.of({**app.theme_variables, **DARK.variables})
 
 
 def test_what_is_done_and_what_is_left_differ_without_colour() -> None:
