@@ -1,27 +1,35 @@
-# Everything sets itself up: a virtual environment with the pinned packages, made once per change of the pins.
+# Everything sets itself up: a virtual environment with the pinned packages, made anew when the pins change.
 PYTHON ?= python3
 BIN := .venv/bin
-READY := .venv/.ready
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+USE := .venv/.ready
+DEVELOP := .venv/.ready-to-develop
 
 .PHONY: run test check demo clean
-run: $(READY)
+run: $(USE)
 	@$(BIN)/ddpm-tui
 
-test: $(READY)
+demo: $(USE)
+	@sh docs/demo.sh
+
+test: $(DEVELOP)
 	$(BIN)/python -m pytest -n 2 $(TESTS)
 
-check: $(READY)
+check: $(DEVELOP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-demo: $(READY)
-	@sh docs/demo.sh
-
-$(READY): pyproject.toml constraints.txt
+$(USE): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "Setting up .venv (the first time this downloads PyTorch: a few minutes)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,peers]'
+	@echo "Setting up .venv (the first time PyTorch is downloaded: some minutes)"
+	@$(PIP) -e .
+	@touch $@
+
+$(DEVELOP): $(USE)
+	@echo "Adding what tests and checks need"
+	@$(PIP) -e '.[dev,peers]'
 	@touch $@
 
 clean:
