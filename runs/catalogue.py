@@ -164,7 +164,7 @@ def _find(connection: Connection, reference: str) -> Sequence[Any] | None:
         if row is not None:
             return row
     row = connection.execute(rows.where(run.c.name == text)).first()
-    if row is not None or not text:
+    if row is not None or not text or digits.isdigit():  # a number that is none means no other run
         return row
     starting = rows.where(func.substr(run.c.name, 1, len(text)) == text).order_by(run.c.id.desc())
     candidates = connection.execute(starting.limit(50)).all()

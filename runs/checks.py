@@ -81,6 +81,8 @@ def check_out(out: Path) -> Path:
         folder = path.parent
     else:
         folder = path
+        if path.is_dir() and any(re.fullmatch(r"\d{6,}\.png", entry.name) for entry in path.iterdir()):
+            raise RunError(f"{path} holds numbered images already; choose another folder, or remove them")
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     if not folder.is_dir():

@@ -122,15 +122,17 @@ def new_sampling(
     return run
 
 
-def resume(run: RunDirectory, settings: Sequence[str] = ()) -> None:
-    """Go on with a run that ended, from its last whole checkpoint, with `section.key=value` changes.
+def resume(run: RunDirectory, settings: Sequence[str] = (), *, device: str | None = None) -> None:
+    """Go on with a run that ended, from its last whole checkpoint, with `section.key=value` changes, on
+    another `device` if one is given.
 
     RunError for a live run and where nothing is left to do; ConfigError for settings that are wrong, or
     that would make it another run. Of two at once one wins.
     """
+    chosen = None if device is None else check_device(device)
     lock = claim(run, " already")
     try:
-        prepare(run, settings)
+        prepare(run, settings, chosen)
     except BaseException:
         os.close(lock)
         raise

@@ -20,20 +20,29 @@ _FIXED_KEYS = ("training.seed", "training.batch_size")
 _MAY_CHANGE = ("data.root",)
 
 
-def prepare(run: RunDirectory, settings: Sequence[str]) -> None:
-    """Apply the settings and put the earlier end aside; call with the run's lock held.
+def planned(run: RunDirectory, settings: Sequence[str]) -> Config:
+    """The configuration that a run would go on with. Changes nothing.
 
-    RunError where nothing is left to do, ConfigError for settings that are not allowed: then nothing has
-    been changed.
+    RunError where nothing is left to do, ConfigError for settings that are not allowed.
     """
     old = run.config()
     if run.kind != "train":
         _check_sampling(run, settings)
-        new = old
-    else:
-        new = configfiles.override(old, settings)
-        _check_changes(run, old, new)
-        _check_left(run, old, new)
+        return old
+    new = configfiles.override(old, settings)
+    _check_changes(run, old, new)
+    _check_left(run, old, new)
+    return new
+
+
+def prepare(run: RunDirectory, settings: Sequence[str], device: str | None = None) -> None:
+    """Apply the settings (and the device) and put the earlier end aside; call with the run's lock held.
+
+    Raises as `planned` does: then nothing has been changed.
+    """
+    old, new = run.config(), planned(run, settings)
+    if device is not None:
+        run.edit(device=device)
     if new != old:
         run.write_config(new)
     _relocate_data(run, old, new)

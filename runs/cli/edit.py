@@ -27,7 +27,6 @@ def arguments(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     from runs.cli.opening import directory, open_catalogue, open_home
     from runs.editing import edit
-    from runs.errors import RunError
     from runs.text import printable
 
     if args.name is None and args.note is None and not args.tag and not args.untag:
@@ -35,12 +34,14 @@ def run(args: argparse.Namespace) -> int:
     home = open_home(args)
     with open_catalogue(home) as catalogue:
         row = catalogue.find(args.run)
-        missing = [tag for tag in args.untag if tag not in row.tags]
-        if missing:
-            raise RunError(f"{row.name} has no tag {missing[0]!r}; it has {', '.join(row.tags) or 'none'}")
-        tags = [tag for tag in dict.fromkeys([*row.tags, *args.tag]) if tag not in args.untag]
-        changed = tags if tags != list(row.tags) else None
-        edit(home, directory(row), name=args.name, tags=changed, notes=args.note)
+        edit(
+            home,
+            directory(row),
+            name=args.name,
+            notes=args.note,
+            add_tags=args.tag,
+            remove_tags=args.untag,
+        )
         catalogue.sync()
         row = catalogue.detail(row.id).row
     print(printable(f"#{row.id} {row.name}" + (f"  [{', '.join(row.tags)}]" if row.tags else "")))

@@ -11,7 +11,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from runs.cli import starting
-from runs.cli.parser import Parser
+from runs.cli.parser import Parser, device
 
 if TYPE_CHECKING:
     from runs.directory import RunDirectory
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
 ddpm-tui resume last
 ddpm-tui resume mnist-1 --set training.steps=40000 --detach
+ddpm-tui resume mnist-1 --device cpu         it came from another machine
 """
 
 
@@ -31,20 +32,30 @@ def arguments(parser: Parser) -> None:
         metavar="KEY=VALUE",
         help="change a value, as in training.steps=40000",
     )
+    parser.add_argument("--device", type=device, help="go on there from now on (default: where it was)")
     starting.following_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     from runs.cli.opening import directory, open_catalogue, open_home
+    from runs.errors import RunError
     from runs.launch import resume
+    from runs.resuming import planned
+    from runs.status import running
 
     home = open_home(args)
     with open_catalogue(home) as catalogue:
         found = directory(catalogue.find(args.run))
-    starting.warn_before(home, found.config(), found.info["device"], trains=found.kind == "train")
+    if running(found.path):
+        raise RunError(f"{found.name} (#{found.id}) is running already")
+    config = planned(found, args.set)
+    if args.device is not None:
+        starting.check_device(args.device)
+    place = args.device or found.info["device"]
+    starting.warn_before(home, config, place, trains=found.kind == "train")
 
     def make() -> RunDirectory:
-        resume(found, args.set)
+        resume(found, args.set, device=args.device)
         return found
 
     return starting.start(home, make, args, "ddpm-tui resume")

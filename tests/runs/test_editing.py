@@ -64,3 +64,19 @@ def test_of_two_that_want_one_name_at_once_one_gets_it(at: Home) -> None:
         thread.join()
     assert [run.name for run in runs].count("wanted") == 1
     assert len(failures) == 5
+
+
+def test_tags_added_at_once_are_all_kept(at: Home) -> None:
+    run = make(at, "a", tags=["x", "y"])
+    tags = [f"tag{n}" for n in range(8)]
+    threads = [threading.Thread(target=edit, args=(at, run), kwargs={"add_tags": [tag]}) for tag in tags]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(run.info["tags"]) == [*tags, "x", "y"]
+    edit(at, run, add_tags=["x", "z"], remove_tags=tags)
+    assert run.info["tags"] == ["x", "y", "z"]
+    with pytest.raises(RunError, match="a has no tag 'w'; it has x, y, z"):
+        edit(at, run, name="b", remove_tags=["w"])
+    assert run.name == "a"

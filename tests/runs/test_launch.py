@@ -233,6 +233,12 @@ def test_out_is_checked_before_anything_is_drawn(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     assert checks.check_out(tmp_path / "new" / "grid.png") == tmp_path / "new" / "grid.png"
     assert checks.check_out(tmp_path / "images") == tmp_path / "images"
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "mine.png").touch()
+    checks.check_out(tmp_path / "images")
+    (tmp_path / "images" / "000012.png").touch()  # of another seed: they would be taken for one set
+    with pytest.raises(RunError, match="images holds numbered images already"):
+        checks.check_out(tmp_path / "images")
     for bad, reason in (("folder.png", "is a folder"), ("file", "is a file"), ("file/grid.png", "is a file")):
         with pytest.raises(RunError, match=reason):
             checks.check_out(tmp_path / bad)

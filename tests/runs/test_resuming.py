@@ -77,6 +77,17 @@ def test_each_refused_setting_has_its_line(run: RunDirectory) -> None:
     prepare(run, ["training.seed=0", "model.blocks=1"])  # as they are: no change
 
 
+def test_a_run_may_go_on_on_another_device(run: RunDirectory) -> None:
+    run.edit(device="cuda:3")
+    with pytest.raises(ConfigError):
+        prepare(run, ["training.steps=5"], "cpu")
+    assert run.info["device"] == "cuda:3"
+    prepare(run, [])
+    assert run.info["device"] == "cuda:3"
+    prepare(run, [], "cpu")
+    assert run.info["device"] == "cpu"
+
+
 @pytest.mark.parametrize("steps", [5, 10])
 def test_steps_must_be_above_what_is_done(run: RunDirectory, steps: int) -> None:
     with pytest.raises(

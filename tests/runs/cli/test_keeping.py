@@ -94,6 +94,28 @@ def test_rm_moves_all_or_none(home: Home, capsys: pytest.CaptureFixture[str]) ->
     assert trash.contents(home) == []
 
 
+def test_rm_of_a_number_that_is_none_moves_nothing(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    record(home, "2026-baseline")
+    assert main(["rm", "2026"]) == 1
+    assert "there is no run '2026'" in capsys.readouterr().err
+    assert trash.contents(home) == []
+
+
+def test_resume_of_what_cannot_go_on_warns_of_nothing(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    run = record(home, "run", status="stopped")
+    lock = take_lock(run.path)
+    assert main(["resume", "run"]) == 1
+    assert capsys.readouterr().err == "ddpm-tui resume: run (#1) is running already\n"
+    os.close(lock)
+    assert main(["resume", "run", "--set", "model.channels=8"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    with pytest.raises(SystemExit) as leaving:
+        main(["resume", "run", "--device", "cuda:99"])
+    assert leaving.value.code == 2
+    assert "'cuda:99' is not on this machine" in capsys.readouterr().err
+    assert run.info["device"] == "auto"
+
+
 def test_stop_of_what_does_not_run(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     record(home, "idle")
     assert main(["stop", "idle"]) == 1
