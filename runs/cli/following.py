@@ -64,9 +64,17 @@ def follow(
 
 
 def _ask_to_stop(run: RunDirectory, shown: View) -> bool:
+    """Whether it was asked: a run that has just ended cannot be."""
+    from runs.errors import RunError
+    from runs.status import running
     from runs.stopping import request_stop
 
-    request_stop(run)
+    try:
+        request_stop(run)
+    except RunError:
+        if running(run.path):  # and something is wrong with it
+            raise
+        return False
     how = "after this step, with a checkpoint" if run.kind == "train" else "after this step"
     shown.note(f"Stopping {how}. Ctrl-C again stops only the watching.")
     return True
@@ -117,11 +125,12 @@ def _draw(detail: RunDetail) -> None:
     from rich.console import Console
 
     from runs.preview import halfcells
+    from runs.text import printable
 
     console = Console(highlight=False)
     path = Path(detail.samples[-1].path)
     if console.no_color or (console.is_terminal and console.color_system is None):
-        print(f"Its samples: {path}")
+        print(f"Its samples: {printable(str(path))}")
         return
     if not console.is_terminal:  # --show into a file or a pager
         console = Console(

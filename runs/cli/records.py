@@ -44,4 +44,9 @@ def detail_record(detail: RunDetail) -> dict[str, Any]:
         "samples": detail.samples,
         "evaluations": [],
         "error": detail.error,
+        "command": detail.command,
+        "started_at": detail.started_at,
+        "parameters": detail.parameters,
+        "device_name": detail.device_name,
+        "notices": detail.notices,
     }

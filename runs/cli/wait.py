@@ -22,6 +22,7 @@ def arguments(parser: Parser) -> None:
     parser.add_argument(
         "--timeout", type=seconds, metavar="TIME", help="give up after 90, 90s, 10m or 2h: exit status 1"
     )
+    parser.add_argument("--json", action="store_true", help="print the run as JSON, as `show --json` does")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,4 +37,4 @@ def run(args: argparse.Namespace) -> int:
             detail = follow(catalogue, found.id, interrupts, until=until)
         except Left as error:
             return left(error)
-    return conclude(detail, program="ddpm-tui wait")
+    return conclude(detail, as_json=args.json, program="ddpm-tui wait")

@@ -14,7 +14,10 @@ from runs.cli.records import ROW_KEYS
 from runs.home import Home, find
 from tests.runs.cli.command import START, record
 
-SHOW_KEYS = ("config", "tags", "notes", "provenance", "checkpoints", "samples", "evaluations", "error")
+SHOW_KEYS = (
+    *("config", "tags", "notes", "provenance", "checkpoints", "samples", "evaluations", "error"),
+    *("command", "started_at", "parameters", "device_name", "notices"),
+)
 
 
 @pytest.fixture
@@ -108,6 +111,9 @@ def test_show_json_adds_the_agreed_keys(home: Home, capsys: pytest.CaptureFixtur
     assert shown["tags"] == ["a", "b"]
     assert (shown["evaluations"], shown["fid"], shown["error"]) == ([], None, None)
     assert shown["provenance"]["seed"] == 0
+    known = [shown[key] for key in ("started_at", "parameters", "device_name", "notices")]
+    assert known == [START, 1234, "A CPU", []]
+    assert out_json(capsys, "wait", "1") == shown
 
 
 def test_show_tells_why_a_run_failed(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
