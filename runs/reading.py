@@ -69,7 +69,7 @@ def _checkpoints(connection: Connection, row: RunRow) -> tuple[CheckpointRow, ..
             path=f"{row.path}/{found.path}",
             bytes=found.bytes,
             milestone=bool(found.milestone),
-            created_at=found.created_at,
+            created_at=found.created_at or None,  # kept as "" where the event had no time
         )
         for found in connection.execute(query)
     )
@@ -79,7 +79,12 @@ def _samples(connection: Connection, row: RunRow) -> tuple[SampleRow, ...]:
     columns = [column for column in sample.columns if column is not sample.c.run_id]
     query = select(*columns).where(sample.c.run_id == row.id).order_by(sample.c.step, sample.c.path)
     found = connection.execute(query).mappings()
-    return tuple(SampleRow(**{**values, "path": f"{row.path}/{values['path']}"}) for values in found)
+    return tuple(
+        SampleRow(
+            **{**values, "path": f"{row.path}/{values['path']}", "created_at": values["created_at"] or None}
+        )
+        for values in found
+    )
 
 
 def _frame(progress: Progress, row: RunRow) -> DenoisingRow | None:

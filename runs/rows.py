@@ -42,7 +42,7 @@ class CheckpointRow:
     path: str  #: absolute
     bytes: int | None
     milestone: bool
-    created_at: str
+    created_at: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class SampleRow:
     seed: int | None
     sampler: str | None
     sampler_steps: int | None
-    created_at: str
+    created_at: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from runs import record
 from runs.catalogue import Catalogue
 from runs.home import Home
 from tests.runs.records import (
+    TIME,
     alive,
     append,
     checkpoint,
@@ -130,6 +131,14 @@ def test_values_of_the_wrong_type_are_unknown(home: Home, bad: Any) -> None:
         assert row.total_steps == 1000  # what the configuration says
         assert (detail.parameters, detail.frame) == (None, None)
         assert losses(catalogue) == []
+
+
+def test_a_time_that_is_none_is_unknown(home: Home) -> None:
+    append(make_run(home, 1), checkpoint(10, time="soon"), samples(10, time=None), samples(20))
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        detail = catalogue.detail(1)
+        assert [row.created_at for row in (*detail.checkpoints, *detail.samples)] == [None, None, TIME]
 
 
 def test_a_start_voids_what_lies_beyond_it(home: Home) -> None:
