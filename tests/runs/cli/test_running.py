@@ -167,7 +167,13 @@ def test_detached_runs_are_waited_for_followed_and_stopped(home: Path) -> None:
     done = call(home, "rm", "long")
     assert done.returncode == 1
     assert "running; stop it first" in done.stderr
-    following = subprocess.Popen(argv(home, "logs", "long", "-f"), env=environment())
+    following = subprocess.Popen(
+        argv(home, "logs", "long", "-f"), env=environment(), stdout=subprocess.PIPE, text=True
+    )
+    with (home / "runs" / "0001-long" / "log.txt").open("a") as log:
+        log.write("said meanwhile\n")
+    assert following.stdout is not None
+    assert "said meanwhile\n" in iter(following.stdout.readline, "")
     assert following.poll() is None
     done = call(home, "stop", "long")
     assert (done.returncode, done.stdout) == (0, "long stopped\n"), done.stderr
