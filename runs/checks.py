@@ -17,7 +17,7 @@ def check_device(device: str) -> str:
     """A device's name as it can be recorded; whether this machine has it, the engine tells."""
     text = device.strip().lower()
     if not re.fullmatch(r"[a-z]+(:\d{1,3})?", text):
-        raise BadValueError(f"device {device!r} is none; write auto, cpu, cuda, cuda:1 or mps")
+        raise BadValueError(f"{device!r} is not a device; write auto, cpu, cuda, cuda:1 or mps")
     return text
 
 

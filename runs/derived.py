@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +27,6 @@ def config_values(path: Path, kind: str) -> dict[str, Any]:
     if isinstance(config.get(section), dict):
         values["planned_steps"] = files.as_whole(config[section].get(key))
     return values
-
-
-def exit_info(path: Path) -> dict[str, Any]:
-    """exit.json, or nothing."""
-    with suppress(OSError, files.UnreadableError):
-        return files.read_object(path / "exit.json")
-    return {}
 
 
 def run_values(

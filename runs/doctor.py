@@ -8,12 +8,12 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runs.errors import RunError
 from runs.humanize import bytes_text
+from runs.provenance import version
 
 if TYPE_CHECKING:
     from runs.home import Home
@@ -70,21 +70,14 @@ def problems(sections: list[Section]) -> list[Row]:
 
 
 def _versions() -> Iterator[Row]:
-    yield Row("ddpm-tui", _version("ddpm-tui") or "not installed as a package")
+    yield Row("ddpm-tui", version("ddpm-tui") or "not installed as a package")
     good = sys.version_info >= LEAST_PYTHON
     least = ".".join(map(str, LEAST_PYTHON))
     yield Row("python", platform.python_version(), good, None if good else f"use Python {least} or newer")
     for package in PACKAGES:
-        found = _version(package)
+        found = version(package)
         advice = None if found else f"pip install {package}"
         yield Row(package, found or "missing", found is not None, advice)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _machine() -> Iterator[Row]:

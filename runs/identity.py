@@ -124,7 +124,7 @@ def _free_uuid(item: Found, taken: set[Any]) -> str:
 
 
 def _free_id(home: Home, known: Sequence[Known], found: Sequence[Found]) -> Callable[[Found, set[Any]], int]:
-    """Numbers above all that any run has or had, as `create` counts them too."""
+    """Numbers above all that any run has, in the trash too, as a new run's is chosen."""
 
     @functools.cache
     def numbers() -> Iterator[int]:

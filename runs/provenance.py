@@ -32,15 +32,17 @@ def collect(*, seed: int, device: str) -> dict[str, Any]:
 
 def versions() -> dict[str, str | None]:
     """Installed versions of the packages that matter."""
+    return {name: version(name) for name in PACKAGES}
+
+
+def version(package: str) -> str | None:
+    """Of an installed package; None where it is not installed."""
     from importlib import metadata
 
-    found: dict[str, str | None] = {}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = None
-    return found
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def git_state(root: Path) -> tuple[str | None, bool | None]:

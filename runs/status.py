@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 from pathlib import Path
 from typing import Any
 
+from runs import files
 from runs.rows import Status
 from runs.supervisor import last_event
 
@@ -47,8 +47,6 @@ def running(path: Path) -> bool:
 
 def exit_info(path: Path) -> dict[str, Any] | None:
     """`exit.json`, or None where there is none that can be read."""
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        info = json.loads((path / "exit.json").read_bytes())
-        if isinstance(info, dict):
-            return info
+    with contextlib.suppress(OSError, files.UnreadableError):
+        return files.read_object(path / "exit.json")
     return None

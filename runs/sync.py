@@ -17,7 +17,6 @@ from runs import files, identity, runjson, status, tables
 from runs.database import Database
 from runs.errors import RunError
 from runs.home import Home
-from runs.rows import Status
 from runs.schema import metadata, run
 from runs.tail import Entry, Tail
 
@@ -72,7 +71,7 @@ def sync(database: Database, home: Home, *, probe: bool = True) -> Outcome:
             continue
         path = Path(place)
         try:
-            entry = Entry(directory, path, mtime, before if before and not probe else _probe(path))
+            entry = Entry(directory, path, mtime, before if before and not probe else status.probe(path))
             changed = _changed(entry, stamp)
         except files.UnreadableError as error:
             outcome.skipped.append((str(path), str(error)))
@@ -116,13 +115,6 @@ def _scan(home: Home, outcome: Outcome) -> Iterator[tuple[str, str, int]]:
         return
     except OSError as error:
         raise RunError(f"{home.runs} cannot be read: {error.strerror}") from None
-
-
-def _probe(path: Path) -> Status:
-    try:
-        return status.probe(path)
-    except RecursionError:  # a file that is nothing but brackets tells nothing
-        return "lost"
 
 
 def _changed(entry: Entry, stamp: str | None) -> list[identity.Found]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from runs import derived, files, tables
+from runs import derived, files, status, tables
 from runs.database import Database
 from runs.record import BATCH_LINES, Batch, Chunk, Progress, read_chunk
 from runs.schema import record, run
@@ -135,7 +135,7 @@ class Tail:
             progress,
             planned_steps=part.config.get("planned_steps", row.planned_steps),
             requested_device=row.requested_device,
-            exit_info={} if entry.status == "running" else derived.exit_info(entry.path),
+            exit_info={} if entry.status == "running" else status.exit_info(entry.path) or {},
             newest=tables.latest_metrics(connection, row.id),
         )
         values["settled"] = self._settled(part)

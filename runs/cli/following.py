@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from runs.cli.interrupts import Interrupts
 from runs.cli.output import coloured, paint, print_json, say, status_text
+from runs.cli.parser import INTERRUPTED
 from runs.cli.progress import View, view
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from runs.rows import RunDetail
 
 INTERVAL = 0.5  #: seconds between two looks
-INTERRUPTED = 130
 
 
 class Left(Exception):

@@ -12,7 +12,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 
-from runs.cli.parser import Parser, fail, near
+from runs.cli.parser import INTERRUPTED, USAGE, Parser, fail, near
 
 #: (heading, {verb: what it does}) in the order of the help.
 GROUPS: tuple[tuple[str, dict[str, str]], ...] = (
@@ -53,7 +53,6 @@ GROUPS: tuple[tuple[str, dict[str, str]], ...] = (
     ),
 )
 VERBS = {verb: summary for _, verbs in GROUPS for verb, summary in verbs.items()}
-INTERRUPTED = 130  #: exit status after Ctrl-C, as shells have it
 ALIASES = {"open": "app", "list": "ls", "log": "logs", "remove": "rm"}
 
 EXAMPLES = """
@@ -122,7 +121,7 @@ def _split(argv: list[str]) -> tuple[list[str], str, list[str]]:
 
 def _guarded(program: str, run: Callable[[Namespace], int], args: Namespace) -> int:
     """The verb's exit status; what a person must know becomes one line on standard error."""
-    from runs.cli.parser import USAGE, UsageError
+    from runs.cli.parser import UsageError
 
     try:
         return run(args)

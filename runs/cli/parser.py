@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 USAGE = 2  #: exit status of bad usage
+INTERRUPTED = 130  #: exit status after Ctrl-C, as shells have it
 
 
 class UsageError(Exception):
@@ -102,9 +103,13 @@ def seconds(text: str) -> float:
 
 def device(text: str) -> str:
     """A type for argparse: a device's name in form. Whether it is present is seen before a launch."""
-    if not re.fullmatch(r"[a-z]+(:[0-9]+)?", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a device; write auto, cpu, cuda, cuda:1 or mps")
-    return text
+    from runs.checks import check_device
+    from runs.errors import BadValueError
+
+    try:
+        return check_device(text)
+    except BadValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def output_path(text: str) -> Path:
