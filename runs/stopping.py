@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import time
 from pathlib import Path
 from typing import Any
 
+from runs import files
 from runs.directory import RunDirectory
 from runs.errors import RunError
 from runs.rows import Status
@@ -76,10 +76,9 @@ def signal_worker(path: Path, number: signal.Signals) -> None:
 
 def _process_record(path: Path) -> dict[str, Any]:
     try:
-        record = json.loads((path / "process.json").read_bytes())
-    except (OSError, ValueError):
+        return files.read_object(path / "process.json")
+    except (OSError, files.UnreadableError):
         return {}
-    return record if isinstance(record, dict) else {}
 
 
 def _ended_within(path: Path, seconds: float) -> bool:

@@ -133,7 +133,7 @@ def test_a_process_that_only_has_the_same_number_is_never_signalled(at: Home, fi
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"boot_id": "x", "worker": {"pid": "no", "start_time": "1"}}']
+    "content", ["", "[]", "{}", "[" * 200_000, '{"boot_id": "x", "worker": {"pid": "no", "start_time": "1"}}']
 )
 def test_an_unclear_record_of_the_process_is_told(at: Home, content: str) -> None:
     run = make(at)
