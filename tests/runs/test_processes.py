@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import resource
@@ -15,6 +16,7 @@ import pytest
 
 from ddpm import checkpoint
 from ddpm.config import SamplingConfig
+from ddpm.images import read_png_text
 from runs import home, launch, stopping
 from runs.directory import RunDirectory
 from runs.errors import RunError
@@ -74,6 +76,9 @@ def test_train_extend_and_sample(at: Home, tmp_path: Path) -> None:
     assert wait_end(samples) == "finished", samples.log_path.read_text()
     assert grid.read_bytes() == (samples.path / "samples" / "grid.png").read_bytes()
     assert len(list((samples.path / "images").iterdir())) == 4
+    assert (
+        json.loads(read_png_text(grid)["Settings"])["checkpoint"] == f"{run.path.name}/checkpoints/00000040"
+    )
 
     child = launch.new_training(at, tiny("training.steps=1"), device="cpu", start=(run, 40))
     assert child.info["parent"] == {"uuid": run.uuid, "id": 1, "name": "digits-1", "step": 40}
