@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,17 +75,22 @@ def steps(directory: Path) -> list[int]:
 
 def whole(directory: Path) -> list[Checkpoint]:
     """The checkpoints of a run with all their files at full length, by step; contents are not read yet."""
-    found = []
+    return [c for c in _all(directory) if isinstance(c, Checkpoint)]
+
+
+def torn(directory: Path) -> list[CheckpointError]:
+    """What is wrong with those that are not whole, by step."""
+    return [c for c in _all(directory) if isinstance(c, CheckpointError)]
+
+
+def _all(directory: Path) -> Iterator[Checkpoint | CheckpointError]:
     parent = directory / "checkpoints"
-    if not parent.is_dir():
-        return []
-    for path in sorted(parent.iterdir()):
-        if path.name.isdigit():
-            try:
-                found.append(open_folder(path))
-            except CheckpointError:
-                continue  # cut short: resume goes on from the one before
-    return sorted(found, key=lambda c: c.step)
+    names = [p.name for p in parent.iterdir()] if parent.is_dir() else []
+    for name in sorted((n for n in names if n.isdigit()), key=int):
+        try:
+            yield open_folder(parent / name)
+        except CheckpointError as error:
+            yield error
 
 
 def open_folder(path: Path) -> Checkpoint:
@@ -186,12 +191,8 @@ def _sync_folder(path: Path) -> None:
 
 def _write_failure(error: OSError, target: Path, needed: int) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        try:
-            left = f"{shutil.disk_usage(target.parent.parent).free / 1e6:.0f} MB are free"
-        except OSError:
-            left = "the disk is full"
         return (
-            f"disk full: checkpoint {target.name} needs {needed / 1e6:.0f} MB, {left}; "
+            f"disk full: checkpoint {target.name} of {needed / 1e6:.1f} MB did not fit; "
             "the one before is untouched: make room and resume"
         )
     return f"checkpoint {target.name} could not be written: {error.strerror or error}"

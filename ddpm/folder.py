@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from ddpm.datafiles import DataError, shown
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-_NAMED = 5  # broken files named in the notice
+_NAMED = 50  # broken files named in the notice
 _WORKERS = 8
 
 

@@ -118,8 +118,9 @@ class Training:
 
     def _load(self, dataset_size: int) -> Iterator[Event]:
         """Takes up the newest checkpoint that is whole, or the weights to start from."""
-        found = checkpoint.whole(self._directory)
-        for saved in reversed(found):
+        torn = checkpoint.torn(self._directory)
+        yield from (Notice(f"{error}; it is passed over") for error in torn)
+        for saved in reversed(checkpoint.whole(self._directory)):
             try:
                 state = {name: self._read(saved, name) for name in saved.state["files"]}
             except checkpoint.CheckpointError as error:
@@ -129,7 +130,7 @@ class Training:
                 continue
             yield from self._restore(saved, state, dataset_size)
             return
-        if checkpoint.any_put_aside(self._directory):
+        if torn or checkpoint.any_put_aside(self._directory):
             raise EngineError("no checkpoint of this run can be read: start a new run, or put one back")
         if self._start_from is not None:
             saved = checkpoint.open_folder(self._start_from)

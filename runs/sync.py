@@ -48,7 +48,10 @@ def reindex(home: Home, tell: Callable[[str], None] | None = None) -> int:
         with database.writing() as connection:
             for table in reversed(metadata.sorted_tables):
                 connection.execute(delete(table))
-        sync(database, home)
+        outcome = sync(database, home)
+        if tell:
+            for path, why in outcome.skipped:
+                tell(f"left out: {path}: {why}")
         with database.reading() as connection:
             return tables.count(connection)
     finally:

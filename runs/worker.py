@@ -144,12 +144,25 @@ def _work(run: RunDirectory, requests: StopRequests, recorder: Recorder) -> str:
             status = event.status
             if status == "finished":
                 _hand_over(run)
-        elif isinstance(event, events.Notice):
-            _log(event.text)
+        if (line := _told(event)) is not None:
+            _log(f"{utc_now()} {line}")
         recorder.record(event)
     if status is None:
         raise RuntimeError("the engine ended without saying how")
     return status
+
+
+def _told(event: events.Event) -> str | None:
+    """An event as a line of the log, if a person would look for it there."""
+    if isinstance(event, events.Started):
+        return f"begins at step {event.step} of {event.total_steps} on {event.device} ({event.device_name})"
+    if isinstance(event, events.CheckpointWritten):
+        return f"step {event.step}: wrote {event.path}"
+    if isinstance(event, events.SamplesWritten):
+        return f"step {event.step}: drew {event.path}"
+    if isinstance(event, events.Notice):
+        return event.text
+    return f"{event.status} at step {event.step}" if isinstance(event, events.Ended) else None
 
 
 def _engine(run: RunDirectory, config: Config) -> Engine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +32,16 @@ def open_catalogue(home: Home) -> Iterator[Catalogue]:
         if catalogue.notice:
             warn(catalogue.notice)
         catalogue.sync()
+        warn_skipped(catalogue.skipped, warn)
         yield catalogue
+
+
+def warn_skipped(skipped: Sequence[tuple[str, str]], warn: Callable[[str], None]) -> None:
+    """One line on directories that are no readable runs; `doctor` helps with them."""
+    if skipped:
+        path, why = skipped[0]
+        more = f" (and {len(skipped) - 1} more: see doctor)" if len(skipped) > 1 else ""
+        warn(f"left out: {path}: {why}{more}")
 
 
 def directory(row: RunRow) -> RunDirectory:

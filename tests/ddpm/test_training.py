@@ -126,8 +126,18 @@ def test_a_torn_last_checkpoint_is_not_loaded(tmp_path: Path) -> None:
     path = checkpoint.folder(tmp_path, 8) / "ema.safetensors"
     path.write_bytes(path.read_bytes()[:-10])
     events = run(tiny(), tmp_path)
-    assert events[0].step == 4  # type: ignore[union-attr]
+    assert isinstance(events[0], Notice)
+    assert "00000008: ema.safetensors is cut short" in events[0].text
+    assert events[1].step == 4  # type: ignore[union-attr]
     assert blobs(tmp_path, 8) == before  # made again, the same
+
+
+def test_a_run_whose_checkpoints_are_all_torn_does_not_start_over(tmp_path: Path) -> None:
+    run(tiny(), tmp_path)
+    for file in tmp_path.rglob("model.safetensors"):
+        file.write_bytes(b"")
+    with pytest.raises(EngineError, match="no checkpoint of this run can be read"):
+        run(tiny(), tmp_path)
 
 
 def damage(path: Path) -> None:
