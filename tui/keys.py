@@ -108,6 +108,7 @@ TABLE: dict[str, tuple[Key, ...]] = {
     ),
     "new": (
         Key("ctrl+l", "launch", "launch", "Launch the run", priority=True),
+        Key("slash", "filter", "filter", "Filter the settings; words of their names and descriptions"),
         Key("ctrl+y", "copy_command", "copy command", "Copy the command that does the same", priority=True),
     ),
     "run": (

@@ -34,6 +34,34 @@ async def test_a_newcomer_is_two_keys_from_the_launch(home, size) -> None:
         assert app.focused is screen.query_one("#launch", Button)
 
 
+async def test_the_filter_is_one_key_away_from_anywhere(home) -> None:
+    async with opened(home, rows=0) as (app, pilot):
+        screen = await new_run(app, pilot)
+        for start in ("#sources", "#device", "#launch"):
+            screen.query_one(start).focus()
+            await pilot.press("slash")
+            assert app.focused is screen.query_one("#form-filter", Input), start
+        await pilot.press(*"quadratic")
+        assert screen.query_one("#form-filter", Input).value == "quadratic"
+        assert screen.query_one("#tags", Input).value == ""
+
+
+async def test_the_filter_asked_for_at_once_waits_for_the_form(home) -> None:
+    async with opened(home, rows=0) as (app, pilot):
+        app.simulate_key("n")
+        app.simulate_key("slash")
+        await until(pilot, lambda: isinstance(app.screen, NewScreen) and app.screen._command())
+        await until(pilot, lambda: app.focused is app.screen.query_one("#form-filter", Input))
+
+
+async def test_a_slash_in_a_text_is_a_letter(home) -> None:
+    async with opened(home, rows=0) as (app, pilot):
+        screen = await new_run(app, pilot)
+        screen.query_one("#tags", Input).focus()
+        await pilot.press("slash")
+        assert screen.query_one("#tags", Input).value == "/"
+
+
 async def test_the_command_follows_the_form(home) -> None:
     async with opened(home, rows=0) as (app, pilot):
         screen = await new_run(app, pilot)

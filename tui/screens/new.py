@@ -42,6 +42,7 @@ class NewScreen(Place):
         self._source: Source | None = None
         self._settle: Timer | None = None
         self._launching = False
+        self._filter_wanted = False  #: asked for before the form was there
 
     def body(self) -> Iterable[Widget]:
         yield NewBody()
@@ -77,6 +78,8 @@ class NewScreen(Place):
         self._sources = found
         first = found[0]
         await self.query_one("#making").mount(ConfigForm(first.config, first.base), before="#command")
+        if self._filter_wanted:
+            self.action_filter()
         choices = self.query_one("#sources", OptionList)
         choices.clear_options()
         choices.add_options([Content(printable(source.title)) for source in found])
@@ -177,6 +180,13 @@ class NewScreen(Place):
         if action in ("launch", "copy_command"):
             return self.ready and self._command() is not None
         return super().can(action)
+
+    def action_filter(self) -> None:
+        """To the line that narrows the settings, wherever one is."""
+        form = self.query(ConfigForm)
+        self._filter_wanted = not form
+        if form:
+            form.first().action_filter()
 
     @on(Button.Pressed, "#launch")
     def action_launch(self) -> None:
