@@ -44,6 +44,20 @@ async def test_the_narrow_screen_has_no_side_pane_and_no_line_too_long(home) -> 
         assert {len(line) for line in text_of(app).splitlines()} == {80}
 
 
+async def test_the_side_pane_comes_and_goes_with_the_width(home) -> None:
+    async with opened(home, (160, 48), 3) as (app, pilot):
+        preview = app.screen.query_one(Preview)
+        await until(pilot, lambda: preview.query_one("#preview-picture").drawn is not None)
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: not preview.display)
+        assert table_of(app).size.width == 80
+        assert "step" in text_of(app).splitlines()[1]
+        await pilot.press("down", "down")
+        await pilot.resize_terminal(160, 48)
+        await until(pilot, lambda: preview.display and preview.run is not None)
+        await until(pilot, lambda: preview.run.name == "alpha")
+
+
 async def test_filter_as_one_types_and_esc_brings_all_back(home) -> None:
     async with opened(home, rows=3) as (app, pilot):
         await pilot.press("slash", *"mnist")

@@ -47,7 +47,6 @@ class Preview(Background, Vertical):
     def load(self, run: RunRow | None) -> None:
         """Reads the run's samples and curve."""
         self.run = run
-        self.display = True
         if run is None:
             self.set_class(True, "-waiting")
             return

@@ -176,6 +176,11 @@ class RunsScreen(RunActions):
         if not delay:
             self._preview_now()
 
+    def on_resize(self) -> None:
+        """The side pane may have room now."""
+        if self.ready:
+            self._preview_soon(SETTLE)
+
     def _preview_now(self) -> None:
         preview = self.query_one(Preview)
         if preview.display and self.size.width:
