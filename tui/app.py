@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
@@ -46,6 +47,13 @@ class DdpmApp(Background, App[None]):
         for own in THEMES.values():
             self.register_theme(own)
         self.theme = theme or (self.settings.theme if self.settings.theme in THEMES else DARK.name)
+
+    @cached_property
+    def home_option(self) -> tuple[str, ...]:
+        """What the commands shown need to say of the home."""
+        from tui import commands  # later than the first frame
+
+        return commands.home_option(self.home.path)
 
     def get_default_screen(self) -> Screen[Any]:
         from tui.screens.runs import RunsScreen

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from ddpm import configfiles
 from ddpm.config import Config, SamplingConfig
+from runs import home as homes
 
 PROGRAM = "ddpm-tui"
+
+
+def home_option(home: Path) -> tuple[str, ...]:
+    """`--home DIR`, or nothing for the home that the command finds by itself."""
+    usual = homes.absolute(os.environ.get("DDPM_HOME") or homes._platform_folder())
+    return () if home.resolve() == usual.resolve() else ("--home", str(home))
 
 
 def settings(config: Config, base: Config) -> list[str]:
@@ -30,18 +39,28 @@ def train(
     tags: Sequence[str] = (),
     device: str = "auto",
     start: str = "",
+    home: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """`source` is a preset or a file, `base` what it says, `start` a RUN@STEP whose weights to begin with."""
+    """`source` is a preset or a file, `base` what it says, `start` a RUN@STEP whose weights to begin with.
+
+    `home` is what `home_option` says.
+    """
     words = [PROGRAM, "train", source]
     for setting in settings(config, base):
         words += ["--set", setting]
     if start:
         words += ["--from", start]
-    return tuple(words + _identity(name, tags, device))
+    return (*words, *_identity(name, tags, device), *home)
 
 
 def sample(
-    run: str, step: int, sampling: SamplingConfig, usual: SamplingConfig, *, device: str = "auto"
+    run: str,
+    step: int,
+    sampling: SamplingConfig,
+    usual: SamplingConfig,
+    *,
+    device: str = "auto",
+    home: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Of a run's checkpoint; what is as `usual` in the run's configuration needs no word."""
     words = [PROGRAM, "sample", f"{run}@{step}", "-n", str(sampling.count)]
@@ -49,7 +68,7 @@ def sample(
         value = getattr(sampling, key)
         if value != getattr(usual, key):
             words += [f"--{key}", "unset" if value is None else configfiles.format_value(value)]
-    return tuple(words + _identity("", (), device))
+    return (*words, *_identity("", (), device), *home)
 
 
 def _identity(name: str, tags: Sequence[str], device: str) -> list[str]:

@@ -36,6 +36,18 @@ def test_train_starts_the_same_configuration(settings) -> None:
     assert (args.name, args.tag, args.device, args.origin) == ("a [b]", ["x", "y"], "cpu", "3@20")
 
 
+def test_only_a_home_that_is_not_the_usual_one_is_named(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("DDPM_HOME", str(tmp_path))
+    assert commands.home_option(tmp_path) == ()
+    other = tmp_path / "a b"
+    assert commands.home_option(other) == ("--home", str(other))
+    monkeypatch.delenv("DDPM_HOME")
+    assert commands.home_option(tmp_path) == ("--home", str(tmp_path))
+    base, _ = configfiles.resolve("digits")
+    command = commands.train("digits", base, base, home=commands.home_option(other))
+    assert parsed(train_verb, shlex.split(commands.shell(command))).home == str(other)
+
+
 def test_what_is_usual_needs_no_word() -> None:
     base, _ = configfiles.resolve("digits")
     assert commands.train("digits", base, base) == ("ddpm-tui", "train", "digits")

@@ -24,7 +24,8 @@ async def new_run(app, pilot) -> NewScreen:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)])
-async def test_a_newcomer_is_two_keys_from_the_launch(home, size) -> None:
+async def test_a_newcomer_is_two_keys_from_the_launch(home, size, monkeypatch) -> None:
+    monkeypatch.setenv("DDPM_HOME", str(home.path))
     async with opened(home, size, rows=0) as (app, pilot):
         screen = await new_run(app, pilot)
         assert screen._command() == ("ddpm-tui", "train", "digits")
@@ -77,6 +78,19 @@ async def test_the_command_follows_the_form(home) -> None:
         assert command.count("--tag") == 2
         await pilot.press("ctrl+y")
         assert "'my [b]run'" in app.clipboard
+
+
+async def test_the_command_names_a_home_that_is_not_the_usual_one(tmp_path) -> None:
+    home = home_at(tmp_path / "my home")
+    make_run(home, "alpha")
+    async with opened(home) as (app, pilot):
+        screen = await new_run(app, pilot)
+        assert screen._command()[-2:] == ("--home", str(home.path))
+        await pilot.press("ctrl+y")
+        assert app.clipboard.endswith(f"--home '{home.path}'")
+        await pilot.press("escape", "p")
+        await until(pilot, lambda: isinstance(app.screen, SampleScreen) and app.screen._command())
+        assert app.screen._command()[-2:] == ("--home", str(home.path))
 
 
 async def test_a_bad_value_cannot_be_launched(home) -> None:

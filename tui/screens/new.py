@@ -133,7 +133,14 @@ class NewScreen(Place):
         name, tags = self._identity()
         begin = f"{self._clone.id}@{self._start}" if self._clone and self._start is not None else ""
         return commands.train(
-            source.word, source.base, config, name=name, tags=tags, device=self._device, start=begin
+            source.word,
+            source.base,
+            config,
+            name=name,
+            tags=tags,
+            device=self._device,
+            start=begin,
+            home=self.cockpit.home_option,
         )
 
     @on(ConfigForm.Changed)

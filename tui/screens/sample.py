@@ -102,7 +102,13 @@ class SampleScreen(Place):
         sampling, checkpoint = self._sampling(), self._chosen
         if sampling is None or checkpoint is None or self._trained is None:
             return None
-        return commands.sample(str(self._run.id), checkpoint.step, sampling, self._trained.sampling)
+        return commands.sample(
+            str(self._run.id),
+            checkpoint.step,
+            sampling,
+            self._trained.sampling,
+            home=self.cockpit.home_option,
+        )
 
     def _show(self) -> None:
         edits = self._edits
