@@ -39,6 +39,23 @@ async def test_only_what_differs_and_all_on_demand(home, size) -> None:
         assert {len(line) for line in text_of(app).splitlines()} == {size[0]}
 
 
+@pytest.mark.parametrize("count", [2, 3, 4])
+async def test_long_names_push_no_run_out_of_sight(tmp_path, count) -> None:
+    home = home_at(tmp_path / "home")
+    for i in range(1, count + 1):
+        rate = f"training.learning_rate=0.000{i}"
+        make_run(home, f"r{i} with a name that goes on and on and on", settings=(rate,), samples=1)
+    async with opened(home, rows=count) as (app, pilot):
+        await pilot.press(*["space"] * count, "c")
+        await until(pilot, lambda: isinstance(app.screen, CompareScreen) and app.screen._details)
+        await until(pilot, lambda: "learning_rate" in text_of(app))
+        lines = text_of(app).splitlines()
+        row = next(line for line in lines if "learning_rate" in line)
+        assert all(f"0.000{i}" in row for i in range(1, count + 1))
+        head = next(line for line in lines if "● r" in line)
+        assert all(f"● r{i}" in head for i in range(1, count + 1))
+
+
 async def test_losses_are_overlaid_in_one_colour_a_run(home) -> None:
     async with opened(home, rows=2) as (app, pilot):
         screen = await compared(app, pilot)

@@ -31,6 +31,9 @@ from tui.widgets.filmstrip import Filmstrip, Frame
 
 #: Grids side by side; more would be too small to see anything.
 STRIPS = 4
+#: Cells of the table: the names of the settings at most and at least, a run at most and where there is room.
+LONGEST_NAME, SHORTEST_NAME, WIDEST, COMFORT = 23, 14, 28, 10
+GAP = 2
 
 Answer = tuple[list[RunDetail], dict[int, list[Bucket]]]
 
@@ -98,10 +101,11 @@ class CompareScreen(Place):
         """What came of the runs, then what differs in their configuration (or all of it), in one table."""
         ink = self.cockpit.ink
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="", expand=False)
-        table.add_column(style=ink.dim, no_wrap=True, min_width=23)
+        keys_wide, wide = self._widths()
+        table.add_column(style=ink.dim, no_wrap=True, width=keys_wide)
         for i, detail in enumerate(self._details):
             name = Text(f"● {printable(detail.row.name)}", style=self._colour(i), no_wrap=True)
-            table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=8, max_width=28)
+            table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=min(8, wide), max_width=wide)
         self._summary(table)
         table.add_row()
         table.add_row(Text("all values" if self._all else "what differs", style=f"bold {ink.accent}"))
@@ -110,6 +114,19 @@ class CompareScreen(Place):
         if table.row_count == before:
             table.add_row(Text("nothing"))
         self.query_one("#comparison", Static).update(table)
+
+    def _widths(self) -> tuple[int, int]:
+        """(columns of the settings' names, at most of a run), so that all runs are in sight."""
+        room, count = self.query_one("#comparison").size.width, max(1, len(self._details))
+        for names in range(LONGEST_NAME, SHORTEST_NAME, -1):
+            wide = (room - names - GAP) // count - GAP
+            if wide >= COMFORT:
+                return names, min(wide, WIDEST)
+        return SHORTEST_NAME, max(3, (room - SHORTEST_NAME - GAP) // count - GAP)
+
+    def on_resize(self) -> None:
+        if self._details:
+            self.call_after_refresh(self._show_table)
 
     def _summary(self, table: Table) -> None:
         ink, rows = self.cockpit.ink, [detail.row for detail in self._details]
@@ -122,13 +139,15 @@ class CompareScreen(Place):
             table.add_row("FID", *(number(r.fid, ink) for r in rows))
 
     def _differences(self, table: Table) -> None:
+        keys_wide = self._widths()[0]
         ink, flat = self.cockpit.ink, [_flat(detail.config) for detail in self._details]
         for key in dict.fromkeys(key for values in flat for key in values):
             texts = [value_text(values.get(key)) for values in flat]
             differs = len(set(texts)) > 1
             if differs or self._all:
                 style = ink.strong if differs else ink.dim
-                table.add_row(Text(key), *(Text(text, style=style) for text in texts))
+                short = key if len(key) <= keys_wide else "…" + key[1 - keys_wide :]
+                table.add_row(Text(short), *(Text(text, style=style) for text in texts))
 
     # -- keys ---------------------------------------------------------------------------------------
 
@@ -177,7 +196,7 @@ class CompareBody(Vertical):
     """Tables and chart above, the grids below; in a narrow terminal one below the other, scrolled."""
 
     def __init__(self, strips: int) -> None:
-        super().__init__()
+        super().__init__(classes="-many" if strips > 2 else "")
         self._strips = strips
 
     def compose(self) -> ComposeResult:
