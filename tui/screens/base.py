@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tui.app import DdpmApp
 
 T = TypeVar("T")
+#: Seconds that a notification of something expected stays.
+BRIEF = 1.5
 _log = logging.getLogger(__name__)
 
 
@@ -179,4 +181,5 @@ class Place(Background, Screen[None]):
 
     def say(self, line: str, severity: Any = "information") -> None:
         """A notification, shown literally."""
-        self.app.notify(printable(line), severity=severity, markup=False)
+        timeout = BRIEF if severity == "information" else None
+        self.app.notify(printable(line), severity=severity, markup=False, timeout=timeout)

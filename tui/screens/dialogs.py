@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.segment import Segment
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.strip import Strip
 from textual.widgets import Button, Input, SelectionList, Static
 from textual.widgets.selection_list import Selection
 
@@ -85,6 +87,20 @@ class EditRun(ModalScreen[tuple[str, list[str], str] | None]):
         self.dismiss(None)
 
 
+class Switches(SelectionList[str]):
+    """● on, ○ off: told apart without colour."""
+
+    def render_line(self, y: int) -> Strip:
+        drawn = super().render_line(y)
+        place = self.scroll_offset.y + y
+        if place >= self.option_count:
+            return drawn
+        mark = "●" if self.get_option_at_index(place).value in self.selected else "○"
+        segments = list(drawn)
+        box = [Segment(text, segments[1].style) for text in ("   ", mark)]  # in the place of ▐X▌
+        return Strip([*box, *segments[4:]])
+
+
 class ChooseColumns(ModalScreen[tuple[str, ...] | None]):
     """Which columns are shown; space changes one, enter or esc closes. The answer is those hidden."""
 
@@ -98,7 +114,7 @@ class ChooseColumns(ModalScreen[tuple[str, ...] | None]):
         with Vertical(id="columns", classes="dialog") as box:
             box.border_title = Content("Columns")
             box.border_subtitle = Content("space changes · esc closes")
-            yield SelectionList[str](
+            yield Switches(
                 *(Selection(Text(title), key, key not in self._hidden) for key, title in self._columns),
                 compact=True,
             )
