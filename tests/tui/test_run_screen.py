@@ -139,6 +139,24 @@ async def test_a_screen_that_is_covered_costs_nothing(home) -> None:
         await until(pilot, lambda: "0.0123" in text_of(app))
 
 
+async def test_where_no_samples_are_the_way_to_some_is_told(home) -> None:
+    make_run(home, "alpha", samples=0)
+    async with opened(home) as (app, pilot):
+        await entered(app, pilot)
+        await pilot.press("2")
+        await until(pilot, lambda: "p draws some from a checkpoint" in text_of(app))
+        assert "z zoom" not in text_of(app)
+
+
+async def test_what_is_told_leaves_the_axis_below_in_sight(home) -> None:
+    make_run(home, "alpha")
+    async with opened(home) as (app, pilot):
+        await entered(app, pilot)
+        app.screen.say("told")
+        await until(pilot, lambda: "told" in text_of(app))
+        assert any("told" in line for line in text_of(app).splitlines()[:5])
+
+
 async def test_scrubbing_samples(home) -> None:
     make_run(home, "alpha", samples=4)
     async with opened(home) as (app, pilot):

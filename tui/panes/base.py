@@ -20,6 +20,10 @@ class Pane(Background, Vertical):
     #: Actions of the screen's keys that this pane does.
     ACTS: frozenset[str] = frozenset()
 
+    def can(self, action: str) -> bool:
+        """Whether one of its actions makes sense now."""
+        return action in self.ACTS
+
     def show(self, detail: RunDetail) -> None:
         """The run as it is now: called when the pane comes to the front and when the run changed."""
         raise NotImplementedError

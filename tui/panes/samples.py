@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from runs.rows import RunDetail, SampleRow
+from tui.keys import TABLE
 from tui.legible import fit, image_size
 from tui.panes.base import Pane
 from tui.widgets.filmstrip import Filmstrip, Frame
@@ -29,12 +30,16 @@ class SamplesPane(Pane):
     def strip(self) -> Filmstrip:
         return self.query_one(Filmstrip)
 
+    def can(self, action: str) -> bool:
+        return super().can(action) and self.is_mounted and bool(self.strip.frames)
+
     def show(self, detail: RunDetail) -> None:
         frames = [Frame(Path(s.path), caption(s), s.images_seen) for s in detail.samples]
         if tuple(frames) != self.strip.frames:
             if not self.strip.frames and detail.samples:
                 self.call_after_refresh(fit, self.strip.picture, image_size(detail), detail.samples[-1].count)
             self.strip.set_frames(frames)
+        self.strip.picture.alt = _nothing(detail)
         self._show_path()
 
     def on_filmstrip_scrubbed(self) -> None:
@@ -52,6 +57,12 @@ class SamplesPane(Pane):
 
     def action_zoom(self) -> None:
         self.strip.action_zoom()
+
+
+def _nothing(detail: RunDetail) -> str:
+    """What to read where no samples are."""
+    key = next(key.face for key in TABLE["run"] if key.action == "sample")
+    return f"no samples yet; {key} draws some from a checkpoint" if detail.checkpoints else "no samples yet"
 
 
 def caption(sample: SampleRow) -> str:

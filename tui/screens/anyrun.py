@@ -211,7 +211,7 @@ class AnyRunScreen(RunActions):
 
     def can(self, action: str) -> bool:
         if action in _PANE_ACTIONS:
-            return self.pane is not None and action in self.pane.ACTS
+            return self.pane is not None and self.pane.can(action)
         return super().can(action)
 
     async def _pass_on(self, action: str) -> None:
