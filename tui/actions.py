@@ -183,8 +183,31 @@ class RunActions(Place):
         from tui.screens.sample import SampleScreen
 
         run = self.chosen()
-        if run is not None:
+        if run is None:
+            return
+        if run.kind == "sample":
+            self._sample_again(run)
+        else:
             self.app.push_screen(SampleScreen(run))
+
+    def _sample_again(self, run: RunRow) -> None:
+        """From the run and the checkpoint that a sampling run's images come from, with its settings."""
+        store, parent = self.cockpit.store, run.parent
+        if parent is None:
+            self.say(f"the run that {run.name} drew from is gone", "warning")
+            return
+
+        def read() -> tuple[RunRow, RunDetail, int | None]:
+            origin = _directory(run).info.get("parent") or {}
+            return store.detail(parent).row, store.detail(run.id), origin.get("step")
+
+        def ask(answer: tuple[RunRow, RunDetail, int | None]) -> None:
+            from tui.screens.sample import SampleScreen
+
+            origin, detail, step = answer
+            self.app.push_screen(SampleScreen(origin, step, like=detail.config.get("sampling")))
+
+        self.background("again", read, ask)
 
     def action_clone(self) -> None:
         from tui.screens.new import NewScreen

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from textual.widgets import Button, Input, OptionList
 
-from tests.tui.building import home_at, make_run
+from ddpm import events
+from runs import trash
+from tests.tui.building import home_at, make_run, make_sampling, record
 from tests.tui.driving import opened, text_of, until
 from tui.screens.new import NewScreen
 from tui.screens.sample import SampleScreen
@@ -135,6 +139,38 @@ async def test_sampling_begins_with_the_latest_checkpoint(home) -> None:
         await until(pilot, lambda: screen._command()[2] == "1@100")
         await pilot.press("enter")
         assert app.focused is screen.query_one("#launch", Button)
+
+
+async def test_sampling_again_uses_the_run_and_the_checkpoint_of_the_first_time(home) -> None:
+    make_sampling(home, make_run(home, "alpha"))
+    async with opened(home, rows=2) as (app, pilot):
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(app.screen, SampleScreen) and app.screen._command())
+        assert app.screen._command()[:3] == ("ddpm-tui", "sample", "1@200")
+
+
+async def test_sampling_again_from_a_checkpoint_that_is_gone_asks_for_another(home) -> None:
+    run = make_run(home, "alpha")
+    make_sampling(home, run)
+    async with opened(home, rows=2) as (app, pilot):
+        shutil.rmtree(run.path / "checkpoints" / "00000200")
+        record(run, events.CheckpointRemoved(200))
+        await until(pilot, lambda: len(app.store.detail(1).checkpoints) == 1)
+        await pilot.press("p")
+        await until(pilot, lambda: "step 200 is gone" in text_of(app))
+        assert app.screen.query_one("#launch", Button).disabled
+        await pilot.press("down")
+        await until(pilot, lambda: (app.screen._command() or ("",) * 3)[2] == "1@100")
+
+
+async def test_sampling_again_from_a_run_that_is_gone_says_so(home) -> None:
+    run = make_run(home, "alpha")
+    make_sampling(home, run)
+    trash.move(home, run)
+    async with opened(home, rows=1) as (app, pilot):
+        await pilot.press("p")
+        await until(pilot, lambda: "is gone" in text_of(app))
+        assert len(app.screen_stack) == 1
 
 
 async def test_what_cannot_be_drawn_is_told_at_the_field(home) -> None:

@@ -67,7 +67,10 @@ class SampleScreen(Place):
         choices = self.query_one("#checkpoint-list", OptionList)
         choices.add_options([_checkpoint(c) for c in self._checkpoints])
         steps = [c.step for c in self._checkpoints]
-        choices.highlighted = (steps.index(self._step) if self._step in steps else 0) if steps else None
+        if self._step is None:
+            choices.highlighted = 0 if steps else None
+        elif self._step in steps:  # else it is gone, and another is not taken unasked
+            choices.highlighted = steps.index(self._step)
         specs = configfiles.fields()
         await self.query_one("#sampling").mount_all(
             ConfigField(specs[f"sampling.{name}"], self._edits.texts[f"sampling.{name}"]) for name in FIELDS
@@ -124,6 +127,8 @@ class SampleScreen(Place):
             line.append("$ ", style=ink.faint).append(commands.shell(command))
         elif not self._checkpoints:
             line.append("this run has no checkpoint to draw with", style=ink.warning)
+        elif self._chosen is None:
+            line.append(f"the checkpoint of step {self._step:,} is gone; choose another", style=ink.warning)
         self.query_one("#command", Static).update(line)
         self.query_one("#launch", Button).disabled = command is None
         self.query_one("#what", Static).update(self._what())

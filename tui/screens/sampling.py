@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from runs.rows import RunDetail, RunRow
 from tui import keys
 from tui.panes import making
 from tui.panes.base import Pane
@@ -27,7 +26,7 @@ class SamplingScreen(AnyRunScreen):
     }
 
     def can(self, action: str) -> bool:
-        if action in ("parent", "sample"):
+        if action == "parent":
             return self._run.parent is not None
         return super().can(action)
 
@@ -35,26 +34,6 @@ class SamplingScreen(AnyRunScreen):
         store, parent = self.cockpit.store, self._run.parent
         if parent is not None:
             self.background("parent", lambda: store.detail(parent).row, self.cockpit.open_run)
-
-    def action_sample(self) -> None:
-        """Again, from the same checkpoint."""
-        store, run = self.cockpit.store, self._run
-        if run.parent is None:
-            return
-
-        def read() -> tuple[RunRow, RunDetail]:
-            detail = store.detail(run.id)
-            return store.detail(run.parent or 0).row, detail
-
-        self.background("again", read, self._again)
-
-    def _again(self, answer: tuple[RunRow, RunDetail]) -> None:
-        from tui.screens.sample import SampleScreen
-
-        parent, detail = answer
-        self.app.push_screen(
-            SampleScreen(parent, detail.provenance.get("step"), like=detail.config.get("sampling"))
-        )
 
     def action_copy_path(self) -> None:
         grid = self._detail.samples[-1].path if self._detail and self._detail.samples else self._run.path
