@@ -59,6 +59,18 @@ async def test_the_filter_asked_for_at_once_waits_for_the_form(home) -> None:
         await until(pilot, lambda: app.focused is app.screen.query_one("#form-filter", Input))
 
 
+async def test_the_help_of_a_setting_says_its_preset_value_in_full(home) -> None:
+    async with opened(home, rows=0) as (app, pilot):
+        form = (await new_run(app, pilot)).query_one(ConfigForm)
+        for key, words in (
+            ("diffusion.timesteps", "preset: 1000 · whole number, 2 to 100000"),
+            ("training.precision", "preset: auto"),
+        ):
+            form.focus_field(key)
+            await until(pilot, lambda key=key: form.field is not None and form.field.key == key)
+            await until(pilot, lambda words=words: words in text_of(app))
+
+
 async def test_a_slash_in_a_text_is_a_letter(home) -> None:
     async with opened(home, rows=0) as (app, pilot):
         screen = await new_run(app, pilot)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -16,7 +17,7 @@ from textual.widgets import Input, Static
 
 from ddpm.config import Config
 from ddpm.configfiles import FieldSpec, fields, preset_names, resolve
-from runs.text import printable
+from runs.text import printable, shorten
 from tui.widgets.config_edits import ConfigEdits
 from tui.widgets.config_field import ConfigField
 
@@ -252,8 +253,9 @@ class ConfigForm(Vertical):
             if wrong:
                 text.append(f" · {wrong} to put right: {', '.join(self.problems())}")
         else:
-            text.append(f"{spec.key}  ", "bold")
-            text.append(f"{spec.description}\n{spec.allowed} · preset: {self._edits.base_text(spec.key)}")
+            text.append(f"{spec.key}  ", "bold").append(f"{spec.description}\n")
+            limits = f"preset: {printable(self._edits.base_text(spec.key))} · {_brief(spec.allowed)}"
+            text.append(shorten(limits, max(20, self.size.width)))
         self.query_one("#form-help", Static).update(text, layout=False)
 
     # -- filter -------------------------------------------------------------------------------------
@@ -281,3 +283,8 @@ class ConfigForm(Vertical):
             heading.display = section in shown
             heading.set_class(section == first, "-first")
         self.query_one("#form-nothing").display = not shown
+
+
+def _brief(allowed: str) -> str:
+    """ "whole number, 1 to 64" of "a whole number, at least 1, at most 64"."""
+    return re.sub(r"at least (\S+), at most (\S+)", r"\1 to \2", allowed.removeprefix("a "))

@@ -104,7 +104,7 @@ async def test_the_help_line_tells_of_the_focused_field() -> None:
         await pilot.pause()
         text = str(form.query_one("#form-help").render())
         assert "Dropout inside residual blocks" in text
-        assert "a number, at least 0, below 1 · preset: 0.1" in text
+        assert "preset: 0.1 · number, at least 0, below 1" in text
 
 
 async def test_the_filter_narrows_and_focusing_a_hidden_field_ends_it() -> None:
