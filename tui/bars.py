@@ -82,9 +82,13 @@ class KeyBar(ClickLine):
         self._places = []
         line = Text(no_wrap=True, end="")
         room = self.size.width - sum(_width(key) for key in always)
-        for key in here:
+        fitting = set()
+        for key in sorted(here, key=lambda key: not key.first):
             if _width(key) <= room:
                 room -= _width(key)
+                fitting.add(key)
+        for key in here:
+            if key in fitting:
                 self.word(line, _face(key, ink), _press(key))
         line.append(" " * max(0, room))
         for key in always:

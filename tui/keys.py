@@ -26,6 +26,7 @@ class Key:
     shown: str = ""  #: how the key looks, where its name is not pretty
     palette: bool = True
     priority: bool = False  #: works while a text is being edited too
+    first: bool = False  #: has its room in the footer before the others
 
     @property
     def face(self) -> str:
@@ -93,7 +94,7 @@ TABLE: dict[str, tuple[Key, ...]] = {
             "Filter as you type; words of name, preset, status, tags, notes or #7",
         ),
         Key("space", "mark", "mark", "Mark the run for a comparison", palette=False),
-        Key("c", "compare", "compare", "Compare the marked runs"),
+        Key("c", "compare", "compare", "Compare the marked runs", first=True),
         _SAMPLE,
         _STOP,
         _RESUME,

@@ -172,6 +172,7 @@ async def test_marks_survive_filters_and_lead_to_the_comparison(home) -> None:
     async with opened(home, rows=3) as (app, pilot):
         await pilot.press("space", "space")
         assert runs_screen(app).table.marked == {2, 3}
+        await until(pilot, lambda: "c compare" in text_of(app))
         await pilot.press("u")
         assert not runs_screen(app).table.marked
 
