@@ -33,7 +33,7 @@ class Welcome(Widget, can_focus=True):
             text.append(f"  {key:<7}", style=f"bold {ink.primary}")
             text.append(f"{what}\n", style=ink.text)
         text.append(
-            "\nIt learns small handwritten digits, which come with the program, and takes about three "
+            "\nIt learns small handwritten digits, which come with the program, and takes a few "
             "minutes on two processor cores. Watch it, or leave with ",
             style=ink.dim,
         )
