@@ -21,7 +21,8 @@ def environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
     """
     variables = dict(os.environ if base is None else base)
     # Threads that spin while they wait starve each other as soon as anything else wants a core: beside two
-    # busy programs a training on two cores ran many times slower so. Idle cores lose by it (benchmarks/bench_threads.py).
+    # busy programs a training on two cores ran many times slower so. Idle cores lose by sleeping
+    # (benchmarks/bench_threads.py).
     variables.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     paths = [str(Path(p).absolute()) for p in variables.get("PYTHONPATH", "").split(os.pathsep) if p]
     root = Path(__file__).resolve().parent.parent
