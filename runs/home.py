@@ -54,7 +54,7 @@ def find(option: str | None = None) -> Home:
     """
     if option is not None and not option.strip():
         raise BadValueError("the home cannot be empty; name a folder with --home DIR, or leave it out")
-    path = absolute(option or os.environ.get("DDPM_HOME") or _platform_folder())
+    path = absolute(option or os.environ.get("DDPM_HOME") or default_folder())
     home = Home(path)
     try:
         home.runs.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def absolute(text: str | Path) -> Path:
         raise BadValueError(f"{text}: there is no user {text[1:].partition('/')[0]!r}") from None
 
 
-def _platform_folder() -> str:
+def default_folder() -> str:
     import platformdirs  # here, as it is not needed where the home is named
 
     return platformdirs.user_data_dir("ddpm-tui", appauthor=False)

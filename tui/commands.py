@@ -16,7 +16,7 @@ PROGRAM = "ddpm-tui"
 
 def home_option(home: Path) -> tuple[str, ...]:
     """`--home DIR`, or nothing for the home that the command finds by itself."""
-    usual = homes.absolute(os.environ.get("DDPM_HOME") or homes._platform_folder())
+    usual = homes.absolute(os.environ.get("DDPM_HOME") or homes.default_folder())
     return () if home.resolve() == usual.resolve() else ("--home", str(home))
 
 
