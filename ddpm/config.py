@@ -1,4 +1,4 @@
-"""The configuration of a run: six small models that say what every value may be.
+"""The configuration of a run: seven small models that say what every value may be.
 
 The form in the app, `--set`, the TOML files and their error messages all come from these models.
 No torch here: describing a run must stay cheap.
@@ -168,6 +168,36 @@ class SamplingConfig(Section):
         return timesteps if self.sampler == "ddpm" else min(50, timesteps)
 
 
+class EvaluationConfig(Section):
+    """How good the images are: distances between features of samples and of the data set."""
+
+    every: int = Field(0, ge=0, description="Steps between evaluations while training; 0: none")
+    samples: int = Field(10_000, ge=2, le=1_000_000, description="Images drawn; papers take 50,000")
+    convention: Literal["tensorflow", "pytorch-fid"] = Field(
+        "tensorflow", description="Resize and scaling before Inception; tensorflow is what papers report"
+    )
+    reference: Literal["train", "test"] = Field(
+        "train", description="Part of the data set to compare with; papers take train"
+    )
+    companions: bool = Field(
+        True,
+        description="Also KID, precision, recall, density and coverage; needs features of up to 10,000 "
+        "images of the data set, computed once",
+    )
+    weights: str | None = Field(
+        None, description="File of the FID Inception weights; unset: DDPM_INCEPTION, else found or downloaded"
+    )
+
+    @model_validator(mode="after")
+    def _weights_are_a_path(self) -> Self:
+        weights = self.weights or ""
+        if "\0" in weights or weights != weights.encode("utf-8", "replace").decode():
+            raise ValueError(
+                "evaluation.weights: the path has characters that no configuration file can hold"
+            )
+        return self
+
+
 class Config(Section):
     """The whole resolved configuration: the same values start the same run again."""
 
@@ -176,6 +206,7 @@ class Config(Section):
     diffusion: DiffusionConfig = DiffusionConfig()
     training: TrainingConfig = TrainingConfig()
     sampling: SamplingConfig = SamplingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

@@ -83,6 +83,45 @@ class Denoising:
 
 
 @dataclass(frozen=True, slots=True)
+class Evaluating:
+    """How far an evaluation has come, at most about once a second and at the end of each stage."""
+
+    step: int  #: of the checkpoint, or of the training that evaluates itself
+    images_seen: int
+    stage: str  #: "reference" (features of the data set), "samples" (drawn, and their features), "scores"
+    done: int  #: images of this stage
+    total: int
+    seconds: float  #: spent in this stage since this process began it
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """The scores of a checkpoint, and the protocol without which they say nothing."""
+
+    step: int
+    images_seen: int
+    fid: float
+    kid: float | None  #: None: not asked for, or too few images
+    kid_error: float | None  #: standard error of `kid`
+    precision: float | None  #: Kynkäänniemi et al. 2019
+    recall: float | None
+    density: float | None  #: Naeem et al. 2020
+    coverage: float | None
+    classifier_fd: (
+        float | None
+    )  #: Fréchet distance in a small classifier's features; None: none for this data
+    floor: (
+        dict[str, Any] | None
+    )  #: the same scores of the data set's other split ("split", "samples", "fid", …)
+    samples: int
+    seed: int
+    protocol: dict[str, Any]
+    protocol_id: str  #: equal for numbers that may be ranked together
+    sampling_seconds: float  #: of this process
+    feature_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something a person should know, in one line."""
 
@@ -100,7 +139,16 @@ class Ended:
 
 
 Event = (
-    Started | Metrics | CheckpointWritten | CheckpointRemoved | SamplesWritten | Denoising | Notice | Ended
+    Started
+    | Metrics
+    | CheckpointWritten
+    | CheckpointRemoved
+    | SamplesWritten
+    | Denoising
+    | Evaluating
+    | Evaluated
+    | Notice
+    | Ended
 )
 
 

@@ -17,15 +17,15 @@ class RunRow:
 
     id: int
     name: str
-    kind: str  #: "train" or "sample"
+    kind: str  #: "train", "sample" or "evaluate"
     status: Status
     preset: str | None
     step: int | None
-    total_steps: int | None  #: of a sampling run: images
+    total_steps: int | None  #: of a sampling or evaluating run: images
     images_seen: int | None
     loss: float | None
     images_per_second: float | None
-    fid: float | None
+    fid: float | None  #: of the latest evaluation
     device: str | None
     created_at: str
     ended_at: str | None
@@ -58,6 +58,53 @@ class SampleRow:
 
 
 @dataclass(frozen=True, slots=True)
+class EvaluationRow:
+    """The scores of one checkpoint under one protocol; `events.Evaluated` says what they are."""
+
+    run_id: int  #: that recorded it: an evaluating run, or the training itself
+    run_name: str
+    subject_id: int | None  #: the training whose checkpoint it is; None where it is not in this home
+    subject_name: str | None
+    step: int
+    images_seen: int | None
+    fid: float
+    kid: float | None
+    kid_error: float | None
+    precision: float | None
+    recall: float | None
+    density: float | None
+    coverage: float | None
+    classifier_fd: float | None
+    floor: dict[str, Any] | None
+    samples: int | None
+    seed: int | None
+    protocol: dict[str, Any]
+    protocol_id: str
+    seconds: float | None
+    created_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Evaluations that may be ranked together: equal protocols, best (lowest FID) first."""
+
+    protocol_id: str
+    protocol: dict[str, Any]
+    floor: dict[str, Any] | None  #: the latest known one
+    rows: tuple[EvaluationRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatingRow:
+    """How far a running evaluation has come; see `events.Evaluating`."""
+
+    stage: str
+    done: int
+    total: int
+    seconds_left: float | None  #: of this stage
+
+
+@dataclass(frozen=True, slots=True)
 class RunDetail:
     """All that is known of one run."""
 
@@ -77,6 +124,9 @@ class RunDetail:
     samples: tuple[SampleRow, ...]  #: oldest first
     frame: DenoisingRow | None  #: the latest step of a sampling run
     bytes: int | None  #: on disk, when it was counted
+    #: Of this run's checkpoints, or what an evaluating run found; oldest first.
+    evaluations: tuple[EvaluationRow, ...] = ()
+    evaluating: EvaluatingRow | None = None  #: while an evaluation works
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Evaluation: features of images, and distances between what they say of two sets of images."""

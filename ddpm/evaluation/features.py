@@ -1,0 +1,73 @@
+"""Features of images: what distances between sets of images are measured in."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from ddpm.evaluation import trunk
+from ddpm.evaluation.inception import DIMENSION, SIZE, Inception
+from ddpm.evaluation.resize import Convention, prepare
+
+#: Images computed at once: always as many, as results depend on it in the last bits. Few on a processor,
+#: so that the first layers (5 MB an image each) stay in its cache.
+_CPU_BATCH, _ACCELERATOR_BATCH = 8, 128
+
+
+class Features(Protocol):
+    """A network that turns images into features. `identity` is its part of a protocol, plain data."""
+
+    dimension: int
+    identity: dict[str, Any]
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """uint8 (N,C,H,W), C 1 or 3, any size, to float32 (N,dimension) on the CPU."""
+        ...
+
+
+class InceptionFeatures:
+    """Features of the FID Inception network, from the weights in a file (see `ddpm.evaluation.trunk`).
+
+    Raises WeightsError where these are not its weights.
+    """
+
+    dimension = DIMENSION
+
+    def __init__(
+        self, weights: Path, convention: Convention = "tensorflow", device: torch.device | str = "cpu"
+    ) -> None:
+        self.identity = {
+            "network": "inception-2015-12-05",
+            "weights": trunk.HASH,
+            "convention": convention,
+        }
+        self._convention = convention
+        self._device = torch.device(device)
+        self._network = Inception(trunk.read(weights)).to(self._device)
+        self._batch = _CPU_BATCH if self._device.type == "cpu" else _ACCELERATOR_BATCH
+
+    def __call__(self, images: Tensor) -> Tensor:
+        if len(images) == 0:
+            return torch.empty(0, DIMENSION)
+        with torch.inference_mode(), _full_float32():
+            return torch.cat([self._features(part) for part in images.split(self._batch)])
+
+    def _features(self, images: Tensor) -> Tensor:
+        x = prepare(images.to(self._device), SIZE, self._convention)
+        return self._network(x.expand(-1, 3, -1, -1)).cpu()
+
+
+@contextlib.contextmanager
+def _full_float32() -> Iterator[None]:
+    """Without TF32, which CUDA's convolutions use unless told not to, and without autocast."""
+    with (
+        torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
+        torch.autocast("cuda", enabled=False),
+        torch.autocast("cpu", enabled=False),
+    ):
+        yield

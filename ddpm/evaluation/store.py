@@ -1,0 +1,40 @@
+"""Features on disk while they are computed: rows that survive a kill, so that the work goes on from there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+
+class FeatureFile:
+    """Rows of little-endian float32 numbers, appended; a torn last row is cut off when it is opened.
+
+    The file says nothing but its numbers: whose features they are is for the owner of its folder to know.
+    """
+
+    def __init__(self, path: Path, dimension: int) -> None:
+        self.path, self.dimension = path, dimension
+        self._width = 4 * dimension
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            file.truncate(len(self) * self._width)
+
+    def __len__(self) -> int:
+        """Whole rows."""
+        return self.path.stat().st_size // self._width
+
+    def append(self, features: Tensor) -> None:
+        """float32 (N,dimension)."""
+        rows = np.ascontiguousarray(features.cpu().numpy(), dtype="<f4")
+        if rows.ndim != 2 or rows.shape[1] != self.dimension:
+            raise ValueError(f"features of shape {rows.shape} in a file of {self.dimension} columns")
+        with self.path.open("ab") as file:
+            file.write(rows.tobytes())
+
+    def rows(self) -> np.ndarray:
+        """All rows, float32 (N,dimension), read from the disk as they are used."""
+        if not len(self):
+            return np.empty((0, self.dimension), np.float32)
+        return np.memmap(self.path, dtype="<f4", mode="r", shape=(len(self), self.dimension))
