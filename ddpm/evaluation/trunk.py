@@ -51,6 +51,8 @@ def read(path: Path) -> dict[str, Tensor]:
     """
     try:
         tensors = _tensors(path)
+    except WeightsError:
+        raise
     except FileNotFoundError:
         raise WeightsError(f"{shown(path)} does not exist") from None
     except OSError as error:

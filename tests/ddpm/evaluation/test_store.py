@@ -1,0 +1,38 @@
+"""Rows of features on disk, whatever interrupts their writing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ddpm.evaluation.store import FeatureFile
+
+
+def test_rows_come_back_in_their_order(tmp_path: Path) -> None:
+    rows = torch.randn(7, 5)
+    file = FeatureFile(tmp_path / "made" / "features.f32", 5)
+    assert len(file) == 0
+    assert file.rows().shape == (0, 5)
+    file.append(rows[:3])
+    file.append(rows[3:])
+    assert len(file) == 7
+    assert np.array_equal(FeatureFile(file.path, 5).rows(), rows.numpy())
+
+
+def test_a_torn_row_is_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "features.f32"
+    FeatureFile(path, 4).append(torch.ones(2, 4))
+    with path.open("ab") as file:
+        file.write(b"\x00" * 15)
+    again = FeatureFile(path, 4)
+    assert len(again) == 2
+    again.append(torch.full((1, 4), 2.0))
+    assert again.rows()[:, 0].tolist() == [1, 1, 2]
+
+
+def test_other_columns_are_refused(tmp_path: Path) -> None:
+    file = FeatureFile(tmp_path / "f", 4)
+    with pytest.raises(ValueError, match=r"\(2, 3\).*4 columns"):
+        file.append(torch.ones(2, 3))
+    assert len(file) == 0
