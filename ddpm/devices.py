@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -115,6 +115,17 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     words = ("can't allocate memory", "out of memory")  # the CPU's, mps's
     return isinstance(error, RuntimeError) and any(w in str(error) for w in words)
+
+
+@contextmanager
+def memory_told(device: torch.device, advice: str) -> Iterator[None]:
+    """A context in which memory that runs out is an EngineError: one line with the device and `advice`."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise EngineError(f"out of memory on {device}: {advice}") from error
 
 
 def _memory(device: torch.device) -> tuple[int | None, int | None]:

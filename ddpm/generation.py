@@ -10,15 +10,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ddpm import checkpoint, devices, weights
+from ddpm import devices, subject
 from ddpm.config import Config
-from ddpm.errors import EngineError
-from ddpm.events import Denoising, Ended, Event, SamplesWritten, Started
+from ddpm.events import Denoising, Ended, Event, SamplesWritten
 from ddpm.grids import GRID_LIMIT, settings
 from ddpm.images import grid, save_png, to_uint8
 from ddpm.samplers.steps import SampleStep
 from ddpm.sampling import batches, draw
-from ddpm.unet import UNet
+from ddpm.subject import Subject
 
 #: Frames drawn of the first batch; more would say no more.
 FRAME_LIMIT = 32
@@ -42,9 +41,8 @@ class Generation:
         origin: str | None = None,
     ) -> None:
         self._config, self._checkpoint, self._directory = config, checkpoint, directory
-        self._told_origin = origin
+        self._origin = subject.origin(checkpoint) if origin is None else origin
         self._device = devices.resolve(device)
-        self._precision = devices.precision(config.training.precision, self._device)
         self._stop_asked = False
 
     def stop(self) -> None:
@@ -52,54 +50,28 @@ class Generation:
         self._stop_asked = True
 
     def __iter__(self) -> Iterator[Event]:
-        try:
+        advice = f"try a sampling.batch_size below {self._config.sampling.batch_size}"
+        with devices.memory_told(self._device, advice):
             yield from self._run()
-        except (RuntimeError, MemoryError) as error:
-            if not devices.is_out_of_memory(error):
-                raise
-            size = self._config.sampling.batch_size
-            raise EngineError(
-                f"out of memory on {self._device}: try a sampling.batch_size below {size}"
-            ) from error
 
     def _run(self) -> Iterator[Event]:
         sampling = self._config.sampling
-        saved = checkpoint.open_folder(self._checkpoint)
-        network = self._network(saved)
-        yield self._started(saved, sum(p.numel() for p in network.parameters()))
+        source = subject.from_checkpoint(self._checkpoint, self._config, self._device)
+        yield source.started(self._config, sampling.count)
         (self._directory / "images").mkdir(parents=True, exist_ok=True)
         parts = batches(sampling, sampling.count)
         for number, images in enumerate(parts):
             if all(self._image(i).exists() for i in images):
                 continue
-            for step in draw(network, self._config, images, precision=self._precision):
+            for step in draw(source.network, self._config, images, precision=source.precision):
                 if self._stop_asked:
-                    yield Ended("stopped", saved.step, saved.images_seen)
+                    yield Ended("stopped", source.step, source.images_seen)
                     return
                 if step.index == step.total:
-                    self._write_images(step.x_t, images, saved)
+                    self._write_images(step.x_t, images)
                 yield self._denoising(step, number, len(parts), images)
-        yield self._grid(saved)
-        yield Ended("finished", saved.step, saved.images_seen)
-
-    def _network(self, saved: checkpoint.Checkpoint) -> UNet:
-        channels, size, _ = self._config.data.shape
-        network = UNet(self._config.model, channels, size)
-        weights.load(network, saved, checkpoint.EMA if self._config.sampling.ema else checkpoint.MODEL)
-        return network.to(self._device).to(memory_format=torch.channels_last).eval()
-
-    def _started(self, saved: checkpoint.Checkpoint, parameters: int) -> Started:
-        return Started(
-            step=saved.step,
-            images_seen=saved.images_seen,
-            total_steps=saved.step,
-            device=str(self._device),
-            device_name=devices.title(self._device),
-            precision=str(self._precision).removeprefix("torch."),
-            parameters=parameters,
-            dataset=self._config.data.dataset,
-            dataset_size=self._config.sampling.count,
-        )
+        yield self._grid(source)
+        yield Ended("finished", source.step, source.images_seen)
 
     def _denoising(self, step: SampleStep, batch: int, batch_count: int, images: range) -> Denoising:
         """The event of one step, with its frames drawn if this step has any."""
@@ -128,12 +100,12 @@ class Generation:
     def _image(self, number: int) -> Path:
         return self._directory / "images" / f"{number:06d}.png"
 
-    def _write_images(self, x: Tensor, images: range, saved: checkpoint.Checkpoint) -> None:
+    def _write_images(self, x: Tensor, images: range) -> None:
         for number, image in zip(images, to_uint8(x.cpu()), strict=True):
-            text = settings(self._config, checkpoint=self._origin(saved), image=number)
+            text = settings(self._config, checkpoint=self._origin, image=number)
             save_png(self._image(number), image.permute(1, 2, 0).numpy(), text)
 
-    def _grid(self, saved: checkpoint.Checkpoint) -> SamplesWritten:
+    def _grid(self, source: Subject) -> SamplesWritten:
         """The first images as one grid, from their files: some may be of an earlier, stopped attempt."""
         sampling = self._config.sampling
         count = min(sampling.count, GRID_LIMIT)
@@ -142,15 +114,9 @@ class Generation:
         stack = torch.from_numpy(np.stack(pixels)).reshape(count, height, width, channels)
         path = self._directory / "samples" / "grid.png"
         path.parent.mkdir(exist_ok=True)
-        text = settings(self._config, checkpoint=self._origin(saved))
+        text = settings(self._config, checkpoint=self._origin)
         save_png(path, grid(stack.permute(0, 3, 1, 2)), text)
         steps = sampling.resolved_steps(self._config.diffusion.timesteps)
         return SamplesWritten(
-            saved.step, saved.images_seen, "samples/grid.png", count, sampling.seed, sampling.sampler, steps
+            source.step, source.images_seen, "samples/grid.png", count, sampling.seed, sampling.sampler, steps
         )
-
-    def _origin(self, saved: checkpoint.Checkpoint) -> str:
-        """Run and step of the checkpoint, without the machine's path."""
-        if self._told_origin is not None:
-            return self._told_origin
-        return "/".join(saved.path.resolve().parts[-3:])

@@ -72,15 +72,9 @@ class Training:
         self._stop_asked = True
 
     def __iter__(self) -> Iterator[Event]:
-        try:
+        advice = "try a larger training.accumulation, or a smaller training.batch_size in a new run"
+        with devices.memory_told(self._device, advice):
             yield from self._run()
-        except (RuntimeError, MemoryError) as error:
-            if not devices.is_out_of_memory(error):
-                raise
-            raise EngineError(
-                f"out of memory on {self._device}: try a larger training.accumulation, or a smaller "
-                "training.batch_size in a new run"
-            ) from error
 
     def _run(self) -> Iterator[Event]:
         training = self._config.training

@@ -1,0 +1,57 @@
+"""What images are drawn from: a network as it was after some step of its training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ddpm import checkpoint, devices, weights
+from ddpm.config import Config
+from ddpm.events import Started
+from ddpm.unet import UNet
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A network in eval mode, on the device to work on, and how far its training had come."""
+
+    network: UNet
+    device: torch.device
+    precision: torch.dtype  #: of the network's arithmetic
+    step: int
+    images_seen: int
+
+    def started(self, config: Config, count: int) -> Started:
+        """That a run begins which draws `count` images from it."""
+        return Started(
+            step=self.step,
+            images_seen=self.images_seen,
+            total_steps=self.step,
+            device=str(self.device),
+            device_name=devices.title(self.device),
+            precision=str(self.precision).removeprefix("torch."),
+            parameters=sum(p.numel() for p in self.network.parameters()),
+            dataset=config.data.dataset,
+            dataset_size=count,
+        )
+
+
+def from_checkpoint(folder: Path, config: Config, device: torch.device) -> Subject:
+    """The averaged weights of a checkpoint folder, or with `sampling.ema` false the plain ones.
+
+    Raises CheckpointError where they cannot be read or are another network's.
+    """
+    saved = checkpoint.open_folder(folder)
+    channels, size, _ = config.data.shape
+    network = UNet(config.model, channels, size)
+    weights.load(network, saved, checkpoint.EMA if config.sampling.ema else checkpoint.MODEL)
+    network = network.to(device).to(memory_format=torch.channels_last).eval()
+    precision = devices.precision(config.training.precision, device)
+    return Subject(network, device, precision, saved.step, saved.images_seen)
+
+
+def origin(folder: Path) -> str:
+    """Run and step of a checkpoint folder, without the machine's path."""
+    return "/".join(folder.resolve().parts[-3:])
