@@ -205,7 +205,9 @@ class RunActions(Place):
             from tui.screens.sample import SampleScreen
 
             origin, detail, step = answer
-            self.app.push_screen(SampleScreen(origin, step, like=detail.config.get("sampling")))
+            self.app.push_screen(
+                SampleScreen(origin, step, like={"sampling": detail.config.get("sampling", {})})
+            )
 
         self.background("again", read, ask)
 

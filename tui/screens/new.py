@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
 from textual import on
@@ -21,19 +21,23 @@ from runs import humanize
 from runs.rows import RunRow
 from runs.text import printable
 from tui import commands, keys, sources
-from tui.screens.base import Place
+from tui.screens.launching import LaunchScreen
 from tui.sources import Source
 from tui.widgets.config_form import ConfigForm
+
+if TYPE_CHECKING:
+    from runs.directory import RunDirectory
 
 #: Seconds after a change before the launch is checked for what may go wrong.
 SETTLE = 0.5
 
 
-class NewScreen(Place):
+class NewScreen(LaunchScreen):
     """Also a clone with changes, and a run that begins with its weights (`start`: a step of `clone`)."""
 
     place = "new"
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("new")]
+    LAUNCH = Content("Launch  ^l")
 
     def __init__(self, clone: RunRow | None = None, start: int | None = None) -> None:
         super().__init__()
@@ -41,7 +45,6 @@ class NewScreen(Place):
         self._sources: list[Source] = []
         self._source: Source | None = None
         self._settle: Timer | None = None
-        self._launching = False
         self._filter_wanted = False  #: asked for before the form was there
 
     def body(self) -> Iterable[Widget]:
@@ -53,7 +56,7 @@ class NewScreen(Place):
         self.call_after_refresh(self._read)  # so that the key's effect is seen at once
 
     async def _read(self) -> None:
-        await self.query_one("#making").mount_all(_making())
+        await self.query_one("#making").mount_all((*_making(), self.launch_button()))
         clone = self._clone
         self.background(
             "sources",
@@ -183,11 +186,6 @@ class NewScreen(Place):
 
     # -- keys ---------------------------------------------------------------------------------------
 
-    def can(self, action: str) -> bool:
-        if action in ("launch", "copy_command"):
-            return self.ready and self._command() is not None
-        return super().can(action)
-
     def action_filter(self) -> None:
         """To the line that narrows the settings, wherever one is."""
         form = self.query(ConfigForm)
@@ -195,23 +193,19 @@ class NewScreen(Place):
         if form:
             form.first().action_filter()
 
-    @on(Button.Pressed, "#launch")
-    def action_launch(self) -> None:
-        command, config, source = self._command(), self._config(), self._source
-        if command is None or config is None or source is None or self._launching:
-            return
-        self._launching = True
-        self.query_one("#launch", Button).label = "launching …"
-        home, store, device = self.cockpit.home, self.cockpit.store, self._device
-        name, tags = self._identity()
+    def _maker(self, command: tuple[str, ...]) -> Callable[[], RunDirectory]:
+        config, source, device = self._config(), self._source, self._device
+        assert config is not None
+        assert source is not None
+        home, (name, tags) = self.cockpit.home, self._identity()
         clone, start = self._clone, self._start
 
-        def launch() -> RunRow:
+        def make() -> RunDirectory:
             from runs.directory import RunDirectory
             from runs.launch import new_training
 
             begin = (RunDirectory(Path(clone.path)), start) if clone and start is not None else None
-            run = new_training(
+            return new_training(
                 home,
                 config,
                 preset=source.preset,
@@ -221,28 +215,10 @@ class NewScreen(Place):
                 start=begin,
                 command=command,
             )
-            store.sync()
-            return store.catalogue.find(str(run.id))
 
-        self.background("launch", launch, self._launched, failed=self._not_launched, slow=True)
-
-    def _launched(self, run: RunRow) -> None:
-        self.say(f"{run.name} started; it goes on when you leave")
-        if self.is_current:
-            self.cockpit.replace_by_run(run)
-
-    def _not_launched(self, line: str) -> None:
-        self._launching = False
-        self.query_one("#launch", Button).label = _LAUNCH
-        self.say(line, "error")
-
-    def action_copy_command(self) -> None:
-        command = self._command()
-        if command is not None:
-            self.cockpit.copy(commands.shell(command), "Command")
+        return make
 
 
-_LAUNCH = Content("Launch  ^l")
 _AUTO: tuple[Any, str] = (Content("auto, the best there is"), "auto")
 
 
@@ -268,7 +244,6 @@ def _making() -> Iterable[Widget]:
         yield Horizontal(Static(label, markup=False, classes="label"), editor, classes="line")
     yield Static(id="command", markup=False)
     yield Static(id="warnings", markup=False)
-    yield Button(_LAUNCH, id="launch", compact=True)
 
 
 def _devices() -> list[tuple[str, str]]:
