@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,11 @@ class FeatureFile:
     def __len__(self) -> int:
         """Whole rows."""
         return self.path.stat().st_size // self._width
+
+    def cut(self, rows: int) -> None:
+        """Only the first `rows` stay; nothing where there are no more. Maps given out by `rows` go bad."""
+        if rows < len(self):
+            os.truncate(self.path, rows * self._width)
 
     def append(self, features: Tensor) -> None:
         """float32 (N,dimension)."""

@@ -36,3 +36,13 @@ def test_other_columns_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\(2, 3\).*4 columns"):
         file.append(torch.ones(2, 3))
     assert len(file) == 0
+
+
+def test_what_is_cut_is_gone_and_the_rest_goes_on(tmp_path: Path) -> None:
+    file = FeatureFile(tmp_path / "f", 3)
+    file.append(torch.arange(12.0).reshape(4, 3))
+    file.cut(9)
+    assert len(file) == 4
+    file.cut(2)
+    file.append(torch.full((1, 3), 7.0))
+    assert FeatureFile(file.path, 3).rows()[:, 0].tolist() == [0, 3, 7]
