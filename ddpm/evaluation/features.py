@@ -54,7 +54,7 @@ class InceptionFeatures:
     def __call__(self, images: Tensor) -> Tensor:
         if len(images) == 0:
             return torch.empty(0, DIMENSION)
-        with torch.inference_mode(), _full_float32():
+        with torch.inference_mode(), full_float32():
             return torch.cat([self._features(part) for part in images.split(self._batch)])
 
     def _features(self, images: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ class InceptionFeatures:
 
 
 @contextlib.contextmanager
-def _full_float32() -> Iterator[None]:
+def full_float32() -> Iterator[None]:
     """Without TF32, which CUDA's convolutions use unless told not to, and without autocast."""
     with (
         torch.backends.cudnn.flags(enabled=True, allow_tf32=False),

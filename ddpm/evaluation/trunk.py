@@ -11,7 +11,6 @@ import hashlib
 import pickle
 import warnings
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from ddpm.datafiles import shown
 from ddpm.errors import EngineError
+from ddpm.evaluation.hashing import tensors_hash as trunk_hash
 
 #: SHA-256 over the trunk's tensors by name, see `trunk_hash`.
 HASH = "b4c3b1597ea8af56c3bbfd462016e5b90b3f17d082e87d0bd746502aa4cad985"
@@ -67,16 +67,6 @@ def read(path: Path) -> dict[str, Tensor]:
             f"its hash is {found[:12]}…, theirs is {HASH[:12]}…"
         )
     return trunk
-
-
-def trunk_hash(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over name, shape and little-endian float32 bytes of each tensor, in the order of the names."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        values = tensors[name].detach().cpu().float().contiguous().numpy().astype("<f4", copy=False)
-        digest.update(f"{name}{list(values.shape)}\n".encode())
-        digest.update(values.tobytes())
-    return digest.hexdigest()
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
