@@ -67,3 +67,20 @@ def test_the_identity_says_what_was_computed(weights: Path, convention: Conventi
     identity = InceptionFeatures(weights, convention).identity
     assert identity["convention"] == convention
     assert len(identity["weights"]) == 64
+
+
+def test_precision_is_never_lowered_from_outside(weights: Path, images: torch.Tensor) -> None:
+    features = InceptionFeatures(weights)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = features(images[:2])
+    assert torch.equal(found, features(images[:2]))
+
+
+def test_tf32_is_off_while_features_are_computed(weights: Path, images: torch.Tensor) -> None:
+    """CUDA's convolutions use it unless told not to; what was set before comes back."""
+    features, seen = InceptionFeatures(weights), []
+    features._network.register_forward_pre_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+    before = torch.backends.cudnn.allow_tf32
+    features(images[:1])
+    assert seen == [False]
+    assert torch.backends.cudnn.allow_tf32 == before
