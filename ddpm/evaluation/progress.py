@@ -1,0 +1,29 @@
+"""Work that takes minutes, told while it happens: generators that yield Progress and return their result."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    done: int  #: images; of a download, bytes
+    total: int  #: 0: not known
+
+
+#: `result = yield from work()` passes the progress on.
+Steps: TypeAlias = Generator[Progress, None, T]
+
+
+def finish(work: Steps[T]) -> T:
+    """The result of the work, its progress untold."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            result: T = end.value
+            return result
