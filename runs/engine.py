@@ -20,8 +20,8 @@ from runs.errors import RunError
 def answers(module: str, *arguments: str) -> Generator[dict[str, Any], None, None]:
     """The objects that `python -m module arguments` prints, each as it comes.
 
-    The process ends with the iterator: whoever leaves early closes it (`contextlib.closing`). RunError, in one
-    line, where the work failed.
+    The process ends with the iterator: whoever leaves early closes it (`contextlib.closing`). RunError, in
+    one line, where the work failed.
     """
     with tempfile.TemporaryFile("w+", errors="replace") as errors:
         process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""How work of minutes that is no run shows on standard error: a bar on a terminal, else a line now and then."""
+"""How work of minutes that is no run shows on standard error: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
