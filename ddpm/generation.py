@@ -13,7 +13,7 @@ from torch import Tensor
 from ddpm import devices, subject
 from ddpm.config import Config
 from ddpm.events import Denoising, Ended, Event, SamplesWritten
-from ddpm.grids import GRID_LIMIT, settings
+from ddpm.grids import GRID_LIMIT, settings, write_grid
 from ddpm.images import grid, save_png, to_uint8
 from ddpm.samplers.steps import SampleStep
 from ddpm.sampling import batches, draw
@@ -107,16 +107,10 @@ class Generation:
 
     def _grid(self, source: Subject) -> SamplesWritten:
         """The first images as one grid, from their files: some may be of an earlier, stopped attempt."""
-        sampling = self._config.sampling
-        count = min(sampling.count, GRID_LIMIT)
+        count = min(self._config.sampling.count, GRID_LIMIT)
         pixels = [np.asarray(Image.open(self._image(i))) for i in range(count)]
         channels, height, width = self._config.data.shape
         stack = torch.from_numpy(np.stack(pixels)).reshape(count, height, width, channels)
         path = self._directory / "samples" / "grid.png"
-        path.parent.mkdir(exist_ok=True)
-        text = settings(self._config, checkpoint=self._origin)
-        save_png(path, grid(stack.permute(0, 3, 1, 2)), text)
-        steps = sampling.resolved_steps(self._config.diffusion.timesteps)
-        return SamplesWritten(
-            source.step, source.images_seen, "samples/grid.png", count, sampling.seed, sampling.sampler, steps
-        )
+        write_grid(path, stack.permute(0, 3, 1, 2), self._config, checkpoint=self._origin)
+        return source.drew(self._config, "samples/grid.png", count)

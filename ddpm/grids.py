@@ -23,7 +23,7 @@ def settings(config: Config, **more: Any) -> dict[str, str]:
     return {"Software": "ddpm-tui", "Settings": json.dumps(content)}
 
 
-def write_grid(path: Path, x: Tensor, config: Config, **more: Any) -> None:
-    """Writes images (N, C, H, W) in [-1, 1] as one grid, `more` told among its settings."""
+def write_grid(path: Path, pixels: Tensor, config: Config, **more: Any) -> None:
+    """Writes images, uint8 (N,C,H,W), as one grid, `more` told among its settings."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    images.save_png(path, images.grid(images.to_uint8(x.cpu())), settings(config, **more))
+    images.save_png(path, images.grid(pixels), settings(config, **more))

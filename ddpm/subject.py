@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from ddpm import checkpoint, devices, weights
 from ddpm.config import Config
-from ddpm.events import Started
+from ddpm.events import SamplesWritten, Started
 from ddpm.unet import UNet
 
 
@@ -17,7 +18,7 @@ from ddpm.unet import UNet
 class Subject:
     """A network in eval mode, on the device to work on, and how far its training had come."""
 
-    network: UNet
+    network: nn.Module
     device: torch.device
     precision: torch.dtype  #: of the network's arithmetic
     step: int
@@ -35,6 +36,14 @@ class Subject:
             parameters=sum(p.numel() for p in self.network.parameters()),
             dataset=config.data.dataset,
             dataset_size=count,
+        )
+
+    def drew(self, config: Config, path: str, count: int) -> SamplesWritten:
+        """That the grid `path`, relative to the run's directory, shows its first `count` images."""
+        sampling = config.sampling
+        steps = sampling.resolved_steps(config.diffusion.timesteps)
+        return SamplesWritten(
+            self.step, self.images_seen, path, count, sampling.seed, sampling.sampler, steps
         )
 
 

@@ -6,7 +6,8 @@ train 2N steps, and to train N, stop, and resume for N more, end in the same byt
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from ddpm.config import Config
 from ddpm.diffusion import Marginals, simple_loss
 from ddpm.ema import EMA
 from ddpm.errors import EngineError
+from ddpm.evaluation.interim import Interim
+from ddpm.evaluation.places import Places
 from ddpm.events import (
     CheckpointRemoved,
     CheckpointWritten,
@@ -26,14 +29,15 @@ from ddpm.events import (
     Event,
     Metrics,
     Notice,
-    SamplesWritten,
     Started,
 )
 from ddpm.grids import GRID_LIMIT, write_grid
+from ddpm.images import to_uint8
 from ddpm.meter import Meter
 from ddpm.optimizer import learning_rate, load_state, make_optimizer, state_tensors
 from ddpm.randomness import DataOrder, derive
 from ddpm.sampling import batches, draw
+from ddpm.subject import Subject
 from ddpm.unet import UNet
 
 
@@ -41,8 +45,9 @@ class Training:
     """Trains as `config` says, in `directory`; iterate over it once and act on the events.
 
     Goes on from the newest whole checkpoint in the directory, if there is one; else starts from the
-    weights of the checkpoint folder `start_from`, if given. Raises EngineError for what a person must
-    know: data missing, a loss that is not finite, memory or disk exhausted.
+    weights of the checkpoint folder `start_from`, if given. Evaluates itself every `evaluation.every` steps
+    and at its end, with what `places` name. Raises EngineError for what a person must know: data missing, a
+    loss that is not finite, memory or disk exhausted.
 
     Seeds torch's global generator on every step (for dropout).
     """
@@ -55,12 +60,14 @@ class Training:
         device: str = "auto",
         data_root: Path,
         start_from: Path | None = None,
+        places: Places | None = None,
     ) -> None:
         self._config, self._directory = config, directory
         self._device = devices.resolve(device)
         self._precision = devices.precision(config.training.precision, self._device)
         self._data_root, self._start_from = data_root, start_from
         self._stop_asked = False
+        self._interim = Interim(config, directory, places, self._device, lambda: self._stop_asked)
         self.step = 0
 
     @property
@@ -84,6 +91,9 @@ class Training:
         self._prepare(image_set.images)
         yield from self._load(len(image_set.images))
         yield self._started(len(image_set.images))
+        yield from self._interim.begin(self.step)
+        if self._interim.unfinished(self.step) and self.step < training.steps:
+            yield from self._evaluate()
         while self.step < training.steps and not self._stop_asked:
             self._train_step()
             yield from self._after_step()
@@ -92,7 +102,8 @@ class Training:
             yield Ended("stopped", self.step, self.images_seen)
             return
         yield from self._sample()
-        yield Ended("finished", self.step, self.images_seen)
+        done = not self._interim.wanted or (yield from self._evaluate())
+        yield Ended("finished" if done else "stopped", self.step, self.images_seen)
 
     # -- set-up -------------------------------------------------------------------------------------
 
@@ -230,6 +241,8 @@ class Training:
             yield from self._save()
         if training.sample_every and step % training.sample_every == 0:
             yield from self._sample()
+        if self._interim.due(step):
+            yield from self._evaluate()
 
     def _metrics(self) -> Iterator[Metrics]:
         """The means since the last call, which end the run if they are not finite."""
@@ -283,21 +296,31 @@ class Training:
         yield from self._metrics()  # so that the time it takes counts for no step
         config, sampling = self._config, self._config.sampling
         count = min(sampling.count, GRID_LIMIT)
-        network = self._ema.network if sampling.ema else self._network
-        network.eval()
         parts = []
-        for images in batches(sampling, count):
-            for sample in draw(network, config, images, precision=self._precision):
-                if self._stop_asked:
-                    self._network.train()
-                    return
-                x = sample.x_t
-            parts.append(x.cpu())
-        self._network.train()
+        with self._subject() as subject:
+            for images in batches(sampling, count):
+                for sample in draw(subject.network, config, images, precision=subject.precision):
+                    if self._stop_asked:
+                        return
+                    x = sample.x_t
+                parts.append(to_uint8(x.cpu()))
         path = self._directory / "samples" / f"{self.step:08d}.png"
         write_grid(path, torch.cat(parts), config, step=self.step)
-        relative = path.relative_to(self._directory).as_posix()
-        steps = sampling.resolved_steps(config.diffusion.timesteps)
-        yield SamplesWritten(
-            self.step, self.images_seen, relative, count, sampling.seed, sampling.sampler, steps
-        )
+        yield subject.drew(config, path.relative_to(self._directory).as_posix(), count)
+
+    def _evaluate(self) -> Generator[Event, None, bool]:
+        """Scores of the weights as they are now; False where a stop was asked for before they were known."""
+        yield from self._metrics()
+        with self._subject() as subject:
+            return (yield from self._interim.examine(subject))
+
+    @contextmanager
+    def _subject(self) -> Iterator[Subject]:
+        """The network to draw with as it is now, without dropout meanwhile."""
+        network = self._ema.network if self._config.sampling.ema else self._network
+        was_training = network.training
+        network.eval()
+        try:
+            yield Subject(network, self._device, self._precision, self.step, self.images_seen)
+        finally:
+            network.train(was_training)

@@ -1,0 +1,89 @@
+"""The images of an evaluation: drawn batch by batch, rounded to pixels, turned into features."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from ddpm.config import Config
+from ddpm.evaluation.collection import Collection
+from ddpm.evaluation.features import Features
+from ddpm.evaluation.pace import Pace
+from ddpm.events import Evaluating, Event
+from ddpm.grids import GRID_LIMIT
+from ddpm.images import to_uint8
+from ddpm.sampling import batches, draw
+from ddpm.subject import Subject
+
+#: Takes the first images, uint8 (up to GRID_LIMIT,C,H,W), and tells of what it did with them.
+First = Callable[[Tensor], Event]
+
+#: Images whose features are computed between two looks at the clock and at requests to stop.
+_CPU_PART, _ACCELERATOR_PART = 8, 128
+
+
+class Drawing:
+    """The images 0 … `evaluation.samples`-1 of the sampling seed, as features from every network.
+
+    `check` is called between steps and between parts of a batch, and raises where a stop was asked for.
+    """
+
+    def __init__(
+        self, subject: Subject, config: Config, networks: Mapping[str, Features], check: Callable[[], None]
+    ) -> None:
+        self._subject, self._config, self._networks, self._check = subject, config, networks, check
+        self._part = _CPU_PART if subject.device.type == "cpu" else _ACCELERATOR_PART
+        self._total = config.evaluation.samples
+        self.sampling_seconds = 0.0
+        self.feature_seconds = 0.0
+
+    def run(self, collection: Collection, first: First | None) -> Iterator[Event]:
+        """Fills the collection, from where it stands to its end."""
+        shown = min(self._total, GRID_LIMIT)
+        if first is not None and collection.done < shown:
+            collection.keep(0)  # the first images are to be shown together, and their pixels are not kept
+        pace = Pace(self._subject, "samples")
+        yield from pace.told(collection.done, self._total)
+        begun: list[Tensor] = []
+        for images in batches(self._config.sampling, self._total):
+            if images.start < collection.done:
+                continue
+            pixels = yield from self._pixels(images, pace)
+            features = yield from self._features(pixels, images.start, pace)
+            if first is not None and images.start < shown:
+                begun.append(pixels)
+                if images.stop >= shown:
+                    yield first(torch.cat(begun)[:shown])
+            collection.append(features)
+            yield from pace.told(images.stop, self._total)
+
+    def _pixels(self, images: range, pace: Pace) -> Generator[Evaluating, None, Tensor]:
+        """uint8 (len(images),C,H,W) on the CPU."""
+        began = time.monotonic()
+        source = self._subject
+        for step in draw(source.network, self._config, images, precision=source.precision):
+            self._check()
+            yield from pace.told(images.start, self._total)
+            x = step.x_t
+        pixels = to_uint8(x.cpu())
+        self.sampling_seconds += time.monotonic() - began
+        return pixels
+
+    def _features(
+        self, pixels: Tensor, start: int, pace: Pace
+    ) -> Generator[Evaluating, None, dict[str, Tensor]]:
+        began = time.monotonic()
+        found: dict[str, list[Tensor]] = {name: [] for name in self._networks}
+        done = start
+        for part in pixels.split(self._part):
+            self._check()
+            for name, network in self._networks.items():
+                found[name].append(network(part))
+            done += len(part)
+            if done < self._total:  # the end is told once its features are kept
+                yield from pace.told(done, self._total)
+        self.feature_seconds += time.monotonic() - began
+        return {name: torch.cat(parts) for name, parts in found.items()}

@@ -1,0 +1,191 @@
+"""Judging a network by images it draws: what an evaluating run and a training that looks at itself share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from ddpm.config import Config
+from ddpm.evaluation import classifier, locating, reference, scores
+from ddpm.evaluation.collection import Collection
+from ddpm.evaluation.drawing import Drawing, First
+from ddpm.evaluation.features import Features, InceptionFeatures
+from ddpm.evaluation.pace import Pace, Stopped
+from ddpm.evaluation.places import Places
+from ddpm.evaluation.progress import Steps
+from ddpm.evaluation.protocol import Protocol
+from ddpm.evaluation.reference import Reference
+from ddpm.events import Evaluated, Event, Notice
+from ddpm.subject import Subject
+
+T = TypeVar("T")
+
+#: Names of the feature networks, and of their files.
+INCEPTION, CLASSIFIER = "inception", "classifier"
+
+
+def networks(config: Config, places: Places, device: torch.device) -> Steps[dict[str, Features]]:
+    """The networks to measure with: Inception's, and the small classifier's where it knows such images.
+
+    Progress is in bytes, where weights are downloaded. Raises EngineError where they cannot be had.
+    """
+    weights = yield from locating.obtain(places)
+    found: dict[str, Features] = {INCEPTION: InceptionFeatures(weights, config.evaluation.convention, device)}
+    if classifier.applies_to(config.data):
+        found[CLASSIFIER] = classifier.ClassifierFeatures(places.classifier, device)
+    return found
+
+
+class Examiner:
+    """Draws `config.evaluation.samples` images and measures how far they are from the data set.
+
+    What outlasts one examination is kept in it: a training has feature networks and reference ready at its
+    next interval. `stopped` is asked between steps and between parts of a batch.
+    """
+
+    def __init__(
+        self, config: Config, places: Places, device: torch.device, stopped: Callable[[], bool]
+    ) -> None:
+        self._config, self._places, self._device, self._stopped = config, places, device, stopped
+        self._networks: dict[str, Features] = {}
+        self._references: dict[str, Reference] = {}
+
+    def prepare(self) -> Iterator[Event]:
+        """Loads the feature networks, unless they are; downloads weights that are missing.
+
+        Raises EngineError where they cannot be had, and Stopped.
+        """
+        if self._networks:
+            return
+        notice = iter([Notice("downloading the weights of the FID Inception network")])
+        work = networks(self._config, self._places, self._device)
+        self._networks = yield from self._finish(work, lambda *_: islice(notice, 1))
+
+    def examine(self, subject: Subject, folder: Path, first: First | None = None) -> Iterator[Event]:
+        """Events up to Evaluated, then `folder` is gone: meanwhile it holds what is done, to go on from.
+
+        Raises Stopped, and EngineError for what a person must know: weights or data that are missing.
+        """
+        yield from self.prepare()
+        yield from self._refer(subject)
+        total = self._config.evaluation.samples
+        dimensions = {name: network.dimension for name, network in self._networks.items()}
+        batch = self._config.sampling.batch_size
+        collection = Collection(folder, dimensions, self._drawn_how(subject), batch, total)
+        drawing = Drawing(subject, self._config, self._networks, self._check)
+        yield from drawing.run(collection, first)
+        pace = Pace(subject, "scores")
+        yield from pace.told(0, total)
+        evaluated = self._scored(subject, collection, drawing)
+        yield from pace.told(total, total)
+        yield evaluated
+        collection.remove()
+
+    # -- what it is compared with -------------------------------------------------------------------
+
+    def _refer(self, subject: Subject) -> Iterator[Event]:
+        """The reference of every network, unless they are there."""
+        settings = self._config.evaluation
+        for name, network in self._networks.items():
+            if name in self._references:
+                continue
+            work = reference.build(
+                self._config.data,
+                settings.reference,
+                network,
+                self._places,
+                companions=settings.companions and name == INCEPTION,
+                floor=True,
+            )
+            self._references[name] = yield from self._finish(work, Pace(subject, "reference").told)
+
+    def _finish(
+        self, work: Steps[T], told: Callable[[int, int], Iterator[Event]]
+    ) -> Generator[Event, None, T]:
+        """The result of the work, whose progress is told; Stopped as soon as a stop is asked for."""
+        with closing(work):
+            while True:
+                self._check()
+                try:
+                    progress = next(work)
+                except StopIteration as end:
+                    result: T = end.value
+                    return result
+                yield from told(progress.done, progress.total)
+
+    def _check(self) -> None:
+        if self._stopped():
+            raise Stopped
+
+    # -- what comes of it ---------------------------------------------------------------------------
+
+    def _scored(self, subject: Subject, collection: Collection, drawing: Drawing) -> Evaluated:
+        settings, known = self._config.evaluation, self._references[INCEPTION]
+        features = known.features if settings.companions else None
+        found = scores.score(collection.rows(INCEPTION), known.statistics, features)
+        floor, classifier_fd = known.floor, None
+        if CLASSIFIER in self._networks:
+            small = self._references[CLASSIFIER]
+            classifier_fd = scores.score(collection.rows(CLASSIFIER), small.statistics, None).fid
+            if floor is not None and small.floor is not None:
+                floor = {**floor, "classifier_fd": small.floor["fid"]}
+        protocol = self._protocol()
+        return Evaluated(
+            step=subject.step,
+            images_seen=subject.images_seen,
+            **found.to_dict(),
+            classifier_fd=classifier_fd,
+            floor=floor,
+            samples=settings.samples,
+            seed=self._config.sampling.seed,
+            protocol=protocol.to_dict(),
+            protocol_id=protocol.id,
+            sampling_seconds=round(drawing.sampling_seconds, 3),
+            feature_seconds=round(drawing.feature_seconds, 3),
+        )
+
+    def _protocol(self) -> Protocol:
+        known = self._references[INCEPTION]
+        companions: dict[str, Any] = {}
+        if self._config.evaluation.companions and known.features is not None:
+            companions = scores.companions() | {"reference_features": len(known.features)}
+        if CLASSIFIER in self._networks:
+            companions["classifier"] = self._networks[CLASSIFIER].identity["weights"]
+        return Protocol(
+            features=self._networks[INCEPTION].identity,
+            reference=known.identity,
+            samples=self._config.evaluation.samples,
+            sampling=sampling_protocol(self._config),
+            companions=companions or None,
+        )
+
+    def _drawn_how(self, subject: Subject) -> dict[str, Any]:
+        """All that the features of the images depend on: others must not be mixed with them."""
+        sampling = self._config.sampling
+        return {
+            "step": subject.step,
+            "samples": self._config.evaluation.samples,
+            "seed": sampling.seed,
+            "batch_size": sampling.batch_size,
+            "precision": str(subject.precision).removeprefix("torch."),
+            "sampling": sampling_protocol(self._config),
+            "features": {name: network.identity for name, network in self._networks.items()},
+        }
+
+
+def sampling_protocol(config: Config) -> dict[str, Any]:
+    """How images are drawn, as far as it decides what a score may be compared with."""
+    sampling = config.sampling
+    return {
+        "sampler": sampling.sampler,
+        "steps": sampling.resolved_steps(config.diffusion.timesteps),
+        "spacing": sampling.spacing,
+        "eta": sampling.eta if sampling.sampler == "ddim" else None,
+        "weights": "ema" if sampling.ema else "model",
+        "ema_decay": config.training.ema_decay if sampling.ema else None,
+    }
