@@ -1,0 +1,115 @@
+"""What samples are compared with: statistics of all images of a data set, and features of some of them.
+
+Both are computed once and kept in a folder (`Places.references`), as the statistics of the usual data sets
+come with the package. What is kept is found by a key over the network, its weights and convention, the
+split, the shape and the hash of the pixels: nothing else can be taken for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ddpm.config import DataConfig
+from ddpm.evaluation.features import Features
+from ddpm.evaluation.moments import Statistics
+from ddpm.evaluation.places import Places
+from ddpm.evaluation.progress import Steps
+from ddpm.evaluation.scores import SUBSET, score
+from ddpm.evaluation.shelf import BATCH, Shelf, within
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    statistics: Statistics  #: of all images
+    features: (
+        np.ndarray | None
+    )  #: float32 (min(N, SUBSET), D), of images drawn at random; None: not asked for
+    identity: dict[str, Any]  #: as `Protocol.reference` has it
+    #: Scores of the data set's other split against this one, as if its images were samples: what a perfect
+    #: sampler would reach ("split", "samples", "fid", …). None: not known, or no other split at hand.
+    floor: dict[str, Any] | None
+    sampled: int  #: rows of `features`; 0 without
+
+
+def build(
+    data: DataConfig,
+    split: str,
+    features: Features,
+    places: Places,
+    *,
+    companions: bool,
+    floor: bool = False,
+    batch: int = BATCH,
+) -> Steps[Reference]:
+    """The reference of a data set's split, yielding Progress while images go through the network.
+
+    companions: with features, for KID and the like. floor: compute it if it is not known, from up to SUBSET
+    images of the other split. batch: images between two yields.
+
+    Work that was cut short is gone on with. Two processes that want the same do it once: one waits. Raises
+    EngineError where the data are missing or the features not finite.
+    """
+    shelf = _shelf(data, split, features.identity, places)
+    plan = _Plan.of(shelf, companions, floor)
+    size, total = features.dimension, plan.statistics + plan.features + plan.floor
+    if plan.statistics:
+        yield from within(shelf.compute_statistics(features, batch), 0, total)
+    rows = min(SUBSET, shelf.count) if companions else 0
+    if rows:
+        yield from within(shelf.compute(rows, features, batch), 0, total)
+    sampled = shelf.rows(rows, size) if rows else None
+    statistics, known = shelf.statistics(), shelf.floor()
+    other = shelf.other() if plan.floor else None
+    if other is not None:
+        yield from within(other.compute(plan.floor, features, batch), total - plan.floor, total)
+        found = score(other.rows(plan.floor, size), statistics, sampled)
+        known = {"split": other.split, "samples": plan.floor, **found.to_dict()}
+        shelf.keep_floor(known)
+    return Reference(statistics, sampled, shelf.identity, known, rows)
+
+
+def missing(
+    data: DataConfig,
+    split: str,
+    network: Mapping[str, Any],
+    dimension: int,
+    places: Places,
+    *,
+    companions: bool,
+    floor: bool = False,
+) -> int:
+    """Images whose features `build` has yet to compute, for a network of that identity and dimension."""
+    shelf = _shelf(data, split, network, places)
+    plan = _Plan.of(shelf, companions, floor)
+    left = max(0, plan.statistics + plan.features - shelf.done(dimension))
+    other = shelf.other() if plan.floor else None
+    return left + (max(0, plan.floor - other.done(dimension)) if other is not None else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Images that go through the network (or went, if the work was begun) for each thing that is lacking."""
+
+    statistics: int
+    features: int  #: those of the statistics are the same ones
+    floor: int
+
+    @classmethod
+    def of(cls, shelf: Shelf, companions: bool, floor: bool) -> _Plan:
+        known, other = shelf.floor(), shelf.other() if floor else None
+        if known is not None and (not companions or known.get("precision") is not None):
+            other = None
+        lacking = not shelf.knows_statistics()
+        return cls(
+            shelf.count if lacking else 0,
+            min(SUBSET, shelf.count) if companions and not lacking else 0,
+            min(SUBSET, other.count) if other is not None else 0,
+        )
+
+
+def _shelf(data: DataConfig, split: str, network: Mapping[str, Any], places: Places) -> Shelf:
+    return Shelf(data, split, dict(network), places.references, places.data_root)
