@@ -13,12 +13,12 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Select, func, select
 
-from runs import files, series, sync
+from runs import evaluations, files, series, sync
 from runs.database import Database, told
 from runs.errors import RunError
 from runs.home import Home
 from runs.reading import ROW_COLUMNS, detail_of, row_of
-from runs.rows import Bucket, RunDetail, RunQuery, RunRow
+from runs.rows import Bucket, RunDetail, RunQuery, RunRow, Standing
 from runs.schema import SORTABLE, run
 
 #: Names that are looked through for near misses.
@@ -120,6 +120,13 @@ class Catalogue:
             if (row := _find(connection, reference)) is not None:
                 return row_of(row, self.home)
             raise RunError(_not_found(connection, reference))
+
+    # -- evaluations ---------------------------------------------------------------------------------
+
+    def leaderboard(self) -> list[Standing]:
+        """All evaluations in groups of equal protocols, in each the best first; the largest group first."""
+        with self._database.reading() as connection:
+            return evaluations.leaderboard(connection)
 
     # -- series --------------------------------------------------------------------------------------
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, create_engine, event, exc
 
-from runs import schema
+from runs import ladder, schema
 from runs.errors import RunError
 
 #: Milliseconds that a writer waits for another.
@@ -26,10 +26,6 @@ _SHARED_FILE_SYSTEMS = (
     *("nfs", "lustre", "gpfs", "fuse", "cifs", "smb", "9p", "afs", "beegfs", "ceph", "glusterfs"),
     *("virtiofs", "orangefs", "pvfs", "ncpfs", "davfs", "panfs", "wekafs"),
 )
-
-#: Step N takes a file of version N + 1 to the next; a new file gets today's tables at once.
-_LADDER: tuple[Callable[[Connection], None], ...] = ()
-assert len(_LADDER) == schema.VERSION - 1
 
 
 class _ForeignFileError(Exception):
@@ -90,10 +86,10 @@ class Database:
             if self._current(connection):  # another process was first
                 return
             version = int(_pragma(connection, "user_version"))
-            if version == 0:
+            if version:
+                ladder.climb(connection, version)
+            else:
                 schema.metadata.create_all(connection, checkfirst=False)
-            for step in _LADDER[version - 1 :] if version else ():
-                step(connection)
             connection.exec_driver_sql(f"PRAGMA application_id = {schema.APPLICATION_ID}")
             connection.exec_driver_sql(f"PRAGMA user_version = {schema.VERSION}")
 

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from runs import files
+from runs import evaluations, files
 from runs.record import Progress
+
+#: What a run of each kind counts, where that is not training.steps.
+_PLANNED = {"sample": ("sampling", "count"), "evaluate": ("evaluation", "samples")}
 
 
 def config_values(path: Path, kind: str) -> dict[str, Any]:
@@ -23,7 +26,7 @@ def config_values(path: Path, kind: str) -> dict[str, Any]:
         return values | {"config_error": f"config.toml: {error.strerror}"}
     except (ValueError, RecursionError, files.UnreadableError) as error:
         return values | {"config_error": files.as_text(f"config.toml: {error}")}
-    section, key = ("sampling", "count") if kind == "sample" else ("training", "steps")
+    section, key = _PLANNED.get(kind, ("training", "steps"))
     if isinstance(config.get(section), dict):
         values["planned_steps"] = files.as_whole(config[section].get(key))
     return values
@@ -44,6 +47,8 @@ def run_values(
     if kind == "sample":
         frame = progress.frame or {"done": None if step is None else 0, "count": planned_steps}
         step, total = frame["done"], frame["count"]
+    elif kind == "evaluate":
+        step, total = None if step is None else progress.drawn or 0, planned_steps
     requested = None if requested_device == "auto" else requested_device
     told = status in ("finished", "stopped", "failed")
     ended_at = files.as_time(exit_info.get("ended_at")) or progress.ended_at
@@ -62,9 +67,19 @@ def run_values(
         "seconds_left": None,
     }
     if status == "running" and step is not None and total is not None:
-        rate = _sampling_rate(progress) if kind == "sample" else _training_rate(progress, newest)
-        values["seconds_left"] = max(0, total - step) / rate if rate else None
+        values["seconds_left"] = _seconds_left(kind, progress, newest, max(0, total - step))
     return values, {"error": error if told else None}
+
+
+def _seconds_left(
+    kind: str, progress: Progress, newest: Sequence[tuple[Any, ...]], left: int
+) -> float | None:
+    """Of the run; of an evaluating one only once it draws, as how long that takes is not known before."""
+    if kind == "evaluate":
+        state = progress.evaluating
+        return evaluations.seconds_left(state) if state and state["stage"] == "samples" else None
+    rate = _sampling_rate(progress) if kind == "sample" else _training_rate(progress, newest)
+    return left / rate if rate else None
 
 
 def _training_rate(progress: Progress, newest: Sequence[tuple[Any, ...]]) -> float | None:

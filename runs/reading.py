@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from runs import files
+from runs import evaluations, files
 from runs.home import Home
 from runs.record import Progress
 from runs.rows import CheckpointRow, DenoisingRow, RunDetail, RunRow, SampleRow
@@ -57,6 +57,8 @@ def detail_of(connection: Connection, run_id: int, home: Home) -> RunDetail | No
         samples=_samples(connection, row),
         frame=_frame(progress, row),
         bytes=rest.bytes,
+        evaluations=evaluations.of_run(connection, run_id),
+        evaluating=evaluations.evaluating(progress.evaluating) if row.status == "running" else None,
     )
 
 

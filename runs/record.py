@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from runs import files
+from runs import evaluations, files
 
 #: Lines that are read at once.
 BATCH_LINES = 5_000
@@ -42,6 +42,10 @@ class Progress:
     notices: list[str] = field(default_factory=list)
     frame: dict[str, Any] | None = None  #: fields of rows.DenoisingRow, paths relative
     frame_time: float | None = None
+    #: Fields of events.Evaluating, with the first of this stage since the latest start ("since": [done,
+    #: seconds]); None where no evaluation is at work.
+    evaluating: dict[str, Any] | None = None
+    drawn: int | None = None  #: images that an evaluation has drawn, its earlier starts' too
     bad_lines: int = 0
 
     @classmethod
@@ -63,6 +67,7 @@ class Batch:
     metrics: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     checkpoints: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     samples: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    evaluations: dict[tuple[int, str], tuple[Any, ...]] = field(default_factory=dict)
 
     def add(self, line: bytes) -> None:
         """Take one line. What is no event of ours changes nothing; what is broken is counted."""
@@ -89,6 +94,7 @@ class Batch:
         self.metrics = {key: row for key, row in self.metrics.items() if key <= step}
         self.checkpoints = {key: row for key, row in self.checkpoints.items() if key <= step}
         self.samples = {key: row for key, row in self.samples.items() if row[1] <= step}
+        self.evaluations = {key: row for key, row in self.evaluations.items() if key[0] <= step}
         progress = self.progress
         progress.total_steps = files.as_whole(event.get("total_steps"))
         progress.device = files.as_text(event.get("device"))
@@ -98,12 +104,14 @@ class Batch:
         progress.started_at = progress.started_at or files.as_time(event.get("time"))
         progress.resumed_at, progress.resumed_step = files.as_seconds(event.get("time")), step
         progress.ended_at = progress.error = progress.frame = progress.frame_time = None
+        progress.evaluating = None
         return True
 
     def _metrics(self, event: dict[str, Any]) -> bool:
         step = self._reach(event)
         if step is None:
             return False
+        self.progress.evaluating = None  # if one was at work, it failed and the training goes on
         get, number = event.get, files.as_number
         self.metrics[step] = (
             step,
@@ -165,6 +173,28 @@ class Batch:
         self.progress.frame_time = files.as_seconds(event.get("time"))
         return True
 
+    def _evaluating(self, event: dict[str, Any]) -> bool:
+        stage, seconds = files.as_text(event.get("stage"), 40), files.as_number(event.get("seconds"))
+        done, total = files.as_whole(event.get("done")), files.as_whole(event.get("total"))
+        if stage is None or seconds is None or done is None or total is None:
+            return False
+        before = self.progress.evaluating
+        same = before and (before["stage"], before["total"]) == (stage, total) and before["done"] <= done
+        since = before["since"] if before and same else [done, seconds]
+        self.progress.evaluating = {"stage": stage, "done": done, "total": total, "seconds": seconds}
+        self.progress.evaluating["since"] = since
+        if stage == "samples":
+            self.progress.drawn = done
+        return True
+
+    def _evaluated(self, event: dict[str, Any]) -> bool:
+        found = evaluations.row(event)
+        if found is None:
+            return False
+        self.evaluations[found[0], found[1]] = found
+        self.progress.evaluating, self.progress.drawn = None, files.as_whole(event.get("samples"))
+        return True
+
     def _notice(self, event: dict[str, Any]) -> bool:
         text = files.as_text(event.get("text"))
         if text is None:
@@ -189,6 +219,8 @@ _HANDLERS: dict[str, Callable[[Batch, dict[str, Any]], bool]] = {
     "checkpoint_removed": Batch._checkpoint_removed,
     "samples_written": Batch._samples_written,
     "denoising": Batch._denoising,
+    "evaluating": Batch._evaluating,
+    "evaluated": Batch._evaluated,
     "notice": Batch._notice,
     "ended": Batch._ended,
 }

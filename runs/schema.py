@@ -11,8 +11,8 @@ from sqlalchemy import REAL, Column, ForeignKey, Index, Integer, MetaData, Table
 #: In the file's header, so that a file of another program is told from ours ("ddpm").
 APPLICATION_ID = 0x6464706D
 
-#: Counts up with every change of the tables; `runs/database.py` has the ladder from older files.
-VERSION = 1
+#: Counts up with every change of the tables; `runs/ladder.py` takes older files to it.
+VERSION = 2
 
 metadata = MetaData()
 
@@ -121,6 +121,31 @@ sample = Table(
     Column("seed", Integer),
     Column("sampler", Text),
     Column("sampler_steps", Integer),
+    Column("created_at", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Scores of checkpoints, with the run that recorded them: an evaluating run, or the training itself.
+evaluation = Table(
+    "evaluation",
+    metadata,
+    _run_id(primary_key=True),
+    Column("step", Integer, primary_key=True),
+    Column("protocol_id", Text, primary_key=True),
+    Column("images_seen", Integer),
+    Column("fid", REAL, nullable=False),
+    Column("kid", REAL),
+    Column("kid_error", REAL),
+    Column("precision", REAL),
+    Column("recall", REAL),
+    Column("density", REAL),
+    Column("coverage", REAL),
+    Column("classifier_fd", REAL),
+    Column("floor", Text),  # JSON
+    Column("samples", Integer),
+    Column("seed", Integer),
+    Column("protocol", Text, nullable=False),  # JSON
+    Column("seconds", REAL),
     Column("created_at", Text, nullable=False),
     sqlite_with_rowid=False,
 )

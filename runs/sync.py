@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import delete, select
 
-from runs import files, identity, runjson, status, tables
+from runs import evaluations, files, identity, runjson, status, tables
 from runs.database import Database
 from runs.errors import RunError
 from runs.home import Home
@@ -140,3 +140,4 @@ def _register(database: Database, home: Home, found: list[identity.Found], prese
         tables.remove(connection, [item.id for item in gone])
         tables.register(connection, found)
         tables.connect_parents(connection)
+        evaluations.rank(connection)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select, update
 
-from runs import files
+from runs import evaluations, files
 from runs.identity import Found, Known
 from runs.record import Batch, Progress
-from runs.schema import checkpoint, metric, record, run, sample
+from runs.schema import checkpoint, evaluation, metric, record, run, sample
 
 #: What is set follows from the parameters, so that both are compiled once for all runs.
 _SAVE_RUN = update(run).where(run.c.id == bindparam("_id"))
@@ -101,16 +101,24 @@ def write_batch(connection: Connection, run_id: int, batch: Batch, *, first: boo
     """The rows of some lines: the `first` of a run, or, with `restart`, instead of all that are there."""
     void_above = -1 if restart else batch.void_above
     if void_above is not None and not first:
-        for table in (metric, checkpoint, sample):
+        for table in (metric, checkpoint, sample, evaluation):
             connection.execute(delete(table).where(table.c.run_id == run_id, table.c.step > void_above))
     for step in () if first else batch.removed:
         connection.execute(delete(checkpoint).where(checkpoint.c.run_id == run_id, checkpoint.c.step == step))
-    for table, rows in ((metric, batch.metrics), (checkpoint, batch.checkpoints), (sample, batch.samples)):
+    tables: tuple[tuple[Table, dict[Any, tuple[Any, ...]]], ...] = (
+        (metric, batch.metrics),
+        (checkpoint, batch.checkpoints),
+        (sample, batch.samples),
+        (evaluation, batch.evaluations),
+    )
+    for table, rows in tables:
         if rows:
             marks = ", ".join("?" * len(table.columns))
             values = [(run_id, *row) for row in rows.values()]
             # The driver itself: building each row's parameters by name would take most of an import's time.
             connection.exec_driver_sql(f"INSERT OR REPLACE INTO {table.name} VALUES ({marks})", values)
+    if batch.evaluations or (void_above is not None and not first):
+        evaluations.rank(connection, [run_id])
 
 
 def latest_metrics(connection: Connection, run_id: int) -> list[tuple[Any, ...]]:

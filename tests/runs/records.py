@@ -84,6 +84,36 @@ def samples(step: int, **values: Any) -> dict[str, Any]:
     )
 
 
+def protocol(**changes: Any) -> dict[str, Any]:
+    """What a score of the digits' training says it was measured by."""
+    return {
+        "features": {"network": "inception-2015-12-05", "weights": "b4" * 32, "convention": "tensorflow"},
+        "reference": {
+            **{"dataset": "digits", "split": "train", "shape": [1, 8, 8]},
+            **{"images": 1797, "data": "d1"},
+        },
+        "samples": 64,
+        "sampling": {
+            **{"sampler": "ddim", "steps": 50, "spacing": "uniform", "eta": 0.0},
+            **{"weights": "ema", "ema_decay": 0.99},
+        },
+        "companions": {"kid_block": 1000},
+    } | changes  # fmt: skip
+
+
+def evaluating(stage: str, done: int, total: int = 64, seconds: float = 1.0, **values: Any) -> dict[str, Any]:
+    known = {"step": 10, "images_seen": 80, "stage": stage, "done": done, "total": total, "seconds": seconds}
+    return event("evaluating", **{**known, **values})
+
+
+def evaluated(step: int, fid: Any = 12.5, **values: Any) -> dict[str, Any]:
+    known = {"images_seen": step * 8, "kid": 0.01, "kid_error": 0.001, "precision": 0.5, "recall": 0.25}
+    known |= {"density": 0.75, "coverage": 0.5, "classifier_fd": None, "samples": 64, "seed": 3}
+    known |= {"floor": {"split": "test", "samples": 64, "fid": 1.5}, "sampling_seconds": 20.0}
+    known |= {"feature_seconds": 10.0, "protocol": protocol(), "protocol_id": "as the event says"}
+    return event("evaluated", **{"step": step, "fid": fid, **known, **values})
+
+
 def append(path: Path, *events: Any) -> None:
     """Events (or raw text) at the end of a run's record."""
     with (path / "events.jsonl").open("a") as file:

@@ -105,8 +105,11 @@ def test_reindex_replaces_a_file_with_damaged_pages(home: Home) -> None:
         append(make_run(home, number), *(metrics(step) for step in range(50)))
     with Catalogue(home) as catalogue:
         catalogue.sync()
+    with sqlite3.connect(home.catalogue) as connection:
+        roots = [page for (page,) in connection.execute("SELECT rootpage FROM sqlite_master WHERE rootpage")]
     content = bytearray(home.catalogue.read_bytes())
-    content[4096:] = b"\xa5" * (len(content) - 4096)  # the header, and what lies with it, is good
+    for page in roots:  # the list of tables is good, none of them is
+        content[4096 * (page - 1) : 4096 * page] = b"\xa5" * 4096
     home.catalogue.write_bytes(content)
     with Catalogue(home) as catalogue, pytest.raises(RunError, match=r"is damaged .*: .* ddpm-tui reindex"):
         catalogue.runs()

@@ -1,0 +1,131 @@
+"""Evaluations in the catalogue: from the record's lines to rows, and from the rows to what faces read.
+
+The subject of an evaluation is a training: the one that recorded it, or the parent of the evaluating run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Select, case, exists, or_, select, update
+
+from ddpm.evaluation import protocol as protocols
+from runs import files
+from runs.rows import EvaluatingRow, EvaluationRow, Standing
+from runs.schema import evaluation, run
+
+#: Scores as they are named in `evaluated` events, in the order of the table's columns.
+_SCORES = ("fid", "kid", "kid_error", "precision", "recall", "density", "coverage", "classifier_fd")
+
+_maker, _subject = run.alias("maker"), run.alias("subject")
+_subject_id = case((_maker.c.kind == "evaluate", _maker.c.parent), else_=_maker.c.id)
+
+
+def row(event: dict[str, Any]) -> tuple[Any, ...] | None:
+    """The columns of table `evaluation` but its run, out of an `evaluated` event; None for one without a
+    step, a FID or a protocol.
+
+    Which protocols are equal is reckoned here, so that runs of other versions are ranked by one rule.
+    """
+    step, scores = files.as_whole(event.get("step")), [files.as_number(event.get(key)) for key in _SCORES]
+    protocol, floor = files.as_plain(event.get("protocol")), files.as_plain(event.get("floor"))
+    if step is None or scores[0] is None or not isinstance(protocol, dict):
+        return None
+    spent = [files.as_number(event.get(key)) for key in ("sampling_seconds", "feature_seconds")]
+    return (
+        step,
+        protocols.identity(protocol),
+        files.as_whole(event.get("images_seen")),
+        *scores,
+        files.dump(floor) if isinstance(floor, dict) else None,
+        files.as_whole(event.get("samples")),
+        files.as_whole(event.get("seed")),
+        files.dump(protocol),
+        None if None in spent else sum(s for s in spent if s is not None),
+        files.as_time(event.get("time")) or "",
+    )
+
+
+def rank(connection: Connection, run_ids: Iterable[int] | None = None) -> None:
+    """Give runs the FID of their latest evaluation: of these runs and of those they evaluate, or of all."""
+    own = evaluation.join(_maker, _maker.c.id == evaluation.c.run_id)
+    mine = or_(_maker.c.id == run.c.id, (_maker.c.parent == run.c.id) & (_maker.c.kind == "evaluate"))
+    latest = (evaluation.c.created_at.desc(), evaluation.c.run_id.desc(), evaluation.c.step.desc())
+    fid = select(evaluation.c.fid).select_from(own).where(mine).order_by(*latest).limit(1).scalar_subquery()
+    if run_ids is None:
+        concerned = or_(run.c.fid.is_not(None), exists(select(evaluation.c.fid).select_from(own).where(mine)))
+    else:
+        ids = list(run_ids)
+        parents = select(_maker.c.parent).where(_maker.c.id.in_(ids), _maker.c.kind == "evaluate")
+        concerned = or_(run.c.id.in_(ids), run.c.id.in_(parents))
+    connection.execute(update(run).where(concerned, run.c.fid.is_not(fid)).values(fid=fid))
+
+
+def of_run(connection: Connection, run_id: int) -> tuple[EvaluationRow, ...]:
+    """Of a training's checkpoints, whoever made them, or what an evaluating run found; oldest first."""
+    mine = or_(_maker.c.id == run_id, (_maker.c.parent == run_id) & (_maker.c.kind == "evaluate"))
+    return tuple(_rows(connection, _all().where(mine).order_by(*_BY_AGE)))
+
+
+def leaderboard(connection: Connection) -> list[Standing]:
+    """All evaluations, those of equal protocols together; the largest group first, then the newest."""
+    groups: dict[str, list[EvaluationRow]] = {}
+    for found in _rows(connection, _all().order_by(*_BY_AGE)):
+        groups.setdefault(found.protocol_id, []).append(found)
+    ranked = sorted(groups.values(), key=lambda g: (len(g), g[-1].created_at or ""), reverse=True)
+    return [
+        Standing(
+            protocol_id=group[-1].protocol_id,
+            protocol=group[-1].protocol,
+            floor=next((found.floor for found in reversed(group) if found.floor), None),
+            rows=tuple(sorted(group, key=lambda found: found.fid)),
+        )
+        for group in ranked
+    ]
+
+
+def evaluating(state: dict[str, Any] | None) -> EvaluatingRow | None:
+    """How far a running evaluation has come, from `runs.record.Progress.evaluating`."""
+    if state is None:
+        return None
+    return EvaluatingRow(state["stage"], state["done"], state["total"], seconds_left(state))
+
+
+def seconds_left(state: dict[str, Any]) -> float | None:
+    """Of the present stage, at the pace of this process."""
+    done, seconds = (
+        state[key] - first for key, first in zip(("done", "seconds"), state["since"], strict=True)
+    )
+    if done <= 0 or seconds <= 0:
+        return None
+    return float(seconds / done * max(0, state["total"] - state["done"]))
+
+
+_BY_AGE = (evaluation.c.created_at, evaluation.c.run_id, evaluation.c.step)
+
+
+def _all() -> Select[Any]:
+    columns = [column for column in evaluation.c if column.name != "run_id"]
+    return (
+        select(
+            _maker.c.id.label("run_id"),
+            _maker.c.name.label("run_name"),
+            _subject.c.id.label("subject_id"),
+            _subject.c.name.label("subject_name"),
+            *columns,
+        )
+        .select_from(evaluation)
+        .join(_maker, _maker.c.id == evaluation.c.run_id)
+        .outerjoin(_subject, _subject.c.id == _subject_id)
+    )
+
+
+def _rows(connection: Connection, query: Select[Any]) -> Iterable[EvaluationRow]:
+    for found in connection.execute(query).mappings():
+        values = {
+            "floor": found["floor"] and files.load(found["floor"]),
+            "protocol": files.load(found["protocol"]),
+            "created_at": found["created_at"] or None,  # kept as "" where the event had no time
+        }
+        yield EvaluationRow(**{**found, **values})

@@ -1,0 +1,57 @@
+"""From the catalogue's file of an older version to today's, one step a version.
+
+The steps are written out, not taken from runs/schema.py: that goes on changing, an old file does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from runs import schema
+
+
+def climb(connection: Connection, version: int) -> None:
+    """Take the tables of a file of `version` to schema.VERSION."""
+    for step in _STEPS[version - 1 :]:
+        step(connection)
+
+
+def _evaluations(connection: Connection) -> None:
+    """Version 2 has evaluations. Runs that may have some are forgotten, so that the next sync reads them
+    anew: version 1 passed over what their records say of evaluations."""
+    connection.exec_driver_sql("""
+        CREATE TABLE evaluation (
+            run_id INTEGER NOT NULL,
+            step INTEGER NOT NULL,
+            protocol_id TEXT NOT NULL,
+            images_seen INTEGER,
+            fid REAL NOT NULL,
+            kid REAL,
+            kid_error REAL,
+            precision REAL,
+            recall REAL,
+            density REAL,
+            coverage REAL,
+            classifier_fd REAL,
+            floor TEXT,
+            samples INTEGER,
+            seed INTEGER,
+            protocol TEXT NOT NULL,
+            seconds REAL,
+            created_at TEXT NOT NULL,
+            PRIMARY KEY (run_id, step, protocol_id),
+            FOREIGN KEY(run_id) REFERENCES run (id) ON DELETE CASCADE ON UPDATE CASCADE
+        ) WITHOUT ROWID
+    """)
+    connection.exec_driver_sql("""
+        DELETE FROM run WHERE kind NOT IN ('train', 'sample') OR id IN (
+            SELECT run_id FROM record WHERE json_extract(config, '$.evaluation.every') > 0
+        )
+    """)
+
+
+#: Step N takes a file of version N + 1 to the next.
+_STEPS: tuple[Callable[[Connection], None], ...] = (_evaluations,)
+assert len(_STEPS) == schema.VERSION - 1
