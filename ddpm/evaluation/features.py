@@ -30,6 +30,11 @@ class Features(Protocol):
         ...
 
 
+def inception_identity(convention: Convention) -> dict[str, Any]:
+    """What `InceptionFeatures` are in a protocol, told without the weights."""
+    return {"network": "inception-2015-12-05", "weights": trunk.HASH, "convention": convention}
+
+
 class InceptionFeatures:
     """Features of the FID Inception network, from the weights in a file (see `ddpm.evaluation.trunk`).
 
@@ -41,11 +46,7 @@ class InceptionFeatures:
     def __init__(
         self, weights: Path, convention: Convention = "tensorflow", device: torch.device | str = "cpu"
     ) -> None:
-        self.identity = {
-            "network": "inception-2015-12-05",
-            "weights": trunk.HASH,
-            "convention": convention,
-        }
+        self.identity = inception_identity(convention)
         self._convention = convention
         self._device = torch.device(device)
         self._network = Inception(trunk.read(weights)).to(self._device)

@@ -22,7 +22,7 @@ class Protocol:
 
     features: "network", "weights" (hash) and "convention" of the feature network;
     reference: "dataset", "split", "shape" [C, H, W], "images" (how many) and "data" (hash of the pixels);
-    samples: how many images were compared with it;
+    samples: how many images were compared with it; None where statistics from a file do not say;
     sampling: "sampler", "steps", "spacing", "eta", "weights" ("ema" or "model") and "ema_decay";
         None for images that no sampler of ours drew;
     companions: what the other scores depend on: "kid_block", "neighbours", "reference_features",
@@ -31,7 +31,7 @@ class Protocol:
 
     features: dict[str, Any]
     reference: dict[str, Any]
-    samples: int
+    samples: int | None
     sampling: dict[str, Any] | None
     companions: dict[str, Any] | None = None
 

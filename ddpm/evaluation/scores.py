@@ -52,8 +52,18 @@ def score(rows: np.ndarray, statistics: Statistics, features: np.ndarray | None)
     Without features of the reference: FID alone. EngineError for fewer than two rows, for features that
     are not finite, and for other dimensions than the reference's.
     """
-    fid = frechet_distance(statistics_of(rows), statistics)
-    if features is None:
+    return between(statistics_of(rows), subset(rows), statistics, features)
+
+
+def between(
+    subject: Statistics, rows: np.ndarray | None, reference: Statistics, features: np.ndarray | None
+) -> Scores:
+    """As `score`, of statistics that are known already; FID alone unless both sides have features.
+
+    rows: of the subject, (n,D); n may be less than what the statistics are of.
+    """
+    fid = frechet_distance(subject, reference)
+    if rows is None or features is None:
         return Scores(fid, None, None, None, None, None, None)
     fake, real = subset(rows), subset(features)
     distance = kernel.kid(fake, real)
@@ -67,8 +77,12 @@ def score(rows: np.ndarray, statistics: Statistics, features: np.ndarray | None)
 
 def subset(rows: np.ndarray) -> np.ndarray:
     """SUBSET of the rows, always the same ones, from everywhere in them; all where there are no more."""
-    if len(rows) <= SUBSET:
-        return rows
+    return rows if len(rows) <= SUBSET else rows[chosen(len(rows))]
+
+
+def chosen(count: int) -> np.ndarray:
+    """Which of `count` rows `subset` takes: ascending indices, SUBSET or, where there are no more, all."""
+    if count <= SUBSET:
+        return np.arange(count)
     generator = torch.Generator().manual_seed(derive(0, "subset"))
-    chosen = torch.randperm(len(rows), generator=generator)[:SUBSET]
-    return rows[chosen.sort().values.numpy()]
+    return torch.randperm(count, generator=generator)[:SUBSET].sort().values.numpy()
