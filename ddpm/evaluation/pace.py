@@ -25,7 +25,9 @@ class Pace:
         self._told: tuple[int, int] | None = None
 
     def told(self, done: int, total: int) -> Iterator[Evaluating]:
-        """An event where one is due: the first, the last, and in between after a second."""
+        """An event where one is due: the first, the last, and in between after a second. None of no work."""
+        if not total:
+            return
         seconds = time.monotonic() - self._began
         last = done >= total and self._told != (done, total)
         if not last and seconds - self._told_at < _SECONDS:
