@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 
 from ddpm import checkpoint, configfiles
-from ddpm.config import Config
+from ddpm.config import Config, Section
 from runs.directory import RunDirectory
 from runs.errors import BadValueError, RunError
-from runs.home import absolute
+from runs.home import Home, absolute, data_root, inception_weights
 
 
 def check_device(device: str) -> str:
@@ -92,9 +92,45 @@ def check_out(out: Path) -> Path:
     return path
 
 
-def absolute_root(config: Config) -> Config:
-    """The worker works elsewhere, and the file must start the same run again: no relative folder."""
-    if config.data.root is None:
-        return config
-    root = str(absolute(config.data.root))
-    return config.model_copy(update={"data": config.data.model_copy(update={"root": root})})
+def check_evaluation(config: Config) -> Path | None:
+    """The file of the Inception weights that was named, if any. ConfigError where that is no file, and
+    where the data set has no such split."""
+    problems = []
+    data, evaluation = config.data, config.evaluation
+    if evaluation.reference == "test" and data.dataset in ("digits", "folder"):
+        problems.append(
+            f"evaluation.reference: data set {data.dataset} has no test split; compare with train"
+        )
+    weights = inception_weights(evaluation.weights)
+    if weights is not None and not weights.is_file():
+        what = "is a folder, not a file" if weights.is_dir() else "does not exist"
+        named = "" if evaluation.weights else " (DDPM_INCEPTION)"
+        problems.append(f"evaluation.weights: {weights}{named} {what}")
+    if problems:
+        raise configfiles.ConfigError(problems)
+    return weights
+
+
+def trained_data(home: Home, run: RunDirectory, config: Config) -> Path:
+    """Where the data of a training lie, for a run on one of its checkpoints.
+
+    As `data_root` says; but a folder of the configuration that is not on this machine is passed over, and
+    where nobody names one, that where the training found them goes before the home's.
+    """
+    root, recorded = config.data.root, run.info["data_root"]
+    if root is not None and (config.data.dataset == "folder" or Path(root).is_dir()):
+        return Path(root)
+    named = "DDPM_DATA" in os.environ
+    return Path(recorded) if recorded and not named and Path(recorded).is_dir() else data_root(home, None)
+
+
+def absolute_paths(config: Config) -> Config:
+    """The worker works elsewhere, and the file must start the same run again: no relative path."""
+    changed: dict[str, Section] = {}
+    if config.data.root is not None:
+        root = str(absolute(config.data.root))
+        changed["data"] = config.data.model_copy(update={"root": root})
+    if config.evaluation.weights is not None:
+        weights = str(absolute(config.evaluation.weights))
+        changed["evaluation"] = config.evaluation.model_copy(update={"weights": weights})
+    return config.model_copy(update=changed)

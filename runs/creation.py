@@ -34,6 +34,7 @@ def create_locked(
     checkpoint: Path | None = None,
     out: Path | None = None,
     data_root: Path | None = None,
+    inception: Path | None = None,
     command: Sequence[str] = (),
     weights: str | None = None,
 ) -> tuple[RunDirectory, int]:
@@ -46,7 +47,7 @@ def create_locked(
     from ddpm import configfiles
 
     wanted = None if name is None else names.check_name(name)
-    seed = config.sampling.seed if kind == "sample" else config.training.seed
+    seed = config.training.seed if kind == "train" else config.sampling.seed
     info = {
         "format": runjson.FORMAT,
         "uuid": str(uuid.uuid4()),
@@ -59,6 +60,7 @@ def create_locked(
         "created_at": utc_now()[:-5] + "Z",  # whole seconds are enough for a person
         "device": device,
         "data_root": data_root and str(data_root),
+        "weights": inception and str(inception),
         "out": out and str(out),
         "parent": dict(parent) if parent else None,
         "checkpoint": checkpoint and str(checkpoint),

@@ -55,7 +55,7 @@ class RunDirectory:
 
     @property
     def kind(self) -> str:
-        """ "train" or "sample"."""
+        """ "train", "sample" or "evaluate"."""
         return str(self.info["kind"])
 
     @property

@@ -36,6 +36,11 @@ class Home:
         return self.path / "weights"
 
     @property
+    def references(self) -> Path:
+        """Statistics and features of data sets that evaluations compare with."""
+        return self.path / "references"
+
+    @property
     def catalogue(self) -> Path:
         return self.path / "catalogue.db"
 
@@ -70,6 +75,13 @@ def data_root(home: Home, root: str | None) -> Path:
     """Where data lie: `data.root`, else DDPM_DATA, else the home's own folder; absolute."""
     chosen = root or os.environ.get("DDPM_DATA")
     return absolute(chosen) if chosen else home.datasets
+
+
+def inception_weights(weights: str | None) -> Path | None:
+    """The file of the Inception weights that a person named: `evaluation.weights`, else DDPM_INCEPTION;
+    absolute. None: it is looked for, and downloaded where it is not found."""
+    chosen = weights or os.environ.get("DDPM_INCEPTION")
+    return absolute(chosen) if chosen else None
 
 
 def absolute(text: str | Path) -> Path:

@@ -1,4 +1,4 @@
-"""Starting runs: new trainings and samplings, and going on with those that ended."""
+"""Starting runs: new trainings, samplings and evaluations, and going on with those that ended."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ddpm import checkpoint, configfiles
-from ddpm.config import Config, SamplingConfig
+from ddpm.config import Config, EvaluationConfig, SamplingConfig, Section
 from runs import interpreter, supervisor
 from runs.checks import (
-    absolute_root,
+    absolute_paths,
     check_device,
+    check_evaluation,
     check_has_checkpoints,
     check_out,
     check_same_network,
     checkpoint_of,
     latest_step,
+    trained_data,
 )
 from runs.creation import create_locked
 from runs.directory import RunDirectory, claim
@@ -51,7 +54,8 @@ def new_training(
     Without a name it is called after its preset or data set. RunError, and nothing is left behind, where
     the name is taken, the checkpoint is missing or does not fit, or nothing can be written.
     """
-    config = absolute_root(config)
+    config = absolute_paths(config)
+    inception = check_evaluation(config) if config.evaluation.every else None
     parent, source = None, None
     if start is not None:
         source = checkpoint_of(*start)
@@ -70,6 +74,7 @@ def new_training(
         checkpoint=source,
         weights=None if source is None else checkpoint.EMA,
         data_root=data_root(home, config.data.root),
+        inception=inception,
         command=command,
     )
     _start(run, lock)
@@ -93,33 +98,92 @@ def new_sampling(
     `out` gets the grid if it ends in .png, else is a folder for the single images. RunError where there
     is no such checkpoint or `out` cannot be, ConfigError where the settings do not fit the training.
     """
+    config = _of_parent(parent, sampling=sampling)
+    run, lock = _made_from(
+        home,
+        parent,
+        step,
+        config,
+        kind="sample",
+        name=name,
+        tags=tags,
+        device=check_device(device),
+        out=out and check_out(out),
+        command=command,
+    )
+    _start(run, lock)
+    return run
+
+
+def new_evaluation(
+    home: Home,
+    parent: RunDirectory,
+    step: int | None,
+    evaluation: EvaluationConfig,
+    sampling: SamplingConfig,
+    *,
+    name: str | None = None,
+    tags: Sequence[str] = (),
+    device: str = "auto",
+    command: Sequence[str] = (),
+) -> RunDirectory:
+    """Create a run that evaluates a training's checkpoint (None: its latest), and start it.
+
+    It draws `evaluation.samples` images, whatever `sampling.count` says. RunError where there is no such
+    checkpoint, ConfigError where the settings do not fit the training or name no file of weights.
+    """
+    config = evaluation_config(parent, evaluation, sampling)
+    run, lock = _made_from(
+        home,
+        parent,
+        step,
+        config,
+        kind="evaluate",
+        name=name,
+        tags=tags,
+        device=check_device(device),
+        data_root=trained_data(home, parent, config),
+        inception=check_evaluation(config),
+        command=command,
+    )
+    _start(run, lock)
+    return run
+
+
+def evaluation_config(parent: RunDirectory, evaluation: EvaluationConfig, sampling: SamplingConfig) -> Config:
+    """The configuration of an evaluating run. RunError where `parent` is no training, ConfigError where the
+    settings do not fit it."""
+    drawn = sampling.model_copy(update={"count": evaluation.samples})
+    return absolute_paths(_of_parent(parent, sampling=drawn, evaluation=evaluation))
+
+
+def _of_parent(parent: RunDirectory, **sections: Section) -> Config:
     check_has_checkpoints(parent)
-    trained = parent.config()
-    config = configfiles.build({**trained.model_dump(), "sampling": sampling.model_dump()})
-    out, device = out and check_out(out), check_device(device)
+    changed = {key: section.model_dump() for key, section in sections.items()}
+    return configfiles.build({**parent.config().model_dump(), **changed})
+
+
+def _made_from(
+    home: Home, parent: RunDirectory, step: int | None, config: Config, *, kind: str, **identity: Any
+) -> tuple[RunDirectory, int]:
+    """A new run on a checkpoint of `parent` (None: its latest), and its lock."""
     for attempts_left in reversed(range(_ATTEMPTS)):
         chosen = latest_step(parent) if step is None else step
         try:
-            run, lock = create_locked(
+            return create_locked(
                 home,
-                kind="sample",
+                kind=kind,
                 config=config,
-                name=name,
-                stem=f"{parent.name}-sample",
-                tags=tags,
-                device=device,
+                stem=f"{parent.name}-{kind}",
                 parent=_parent(parent, chosen),
                 checkpoint=checkpoint_of(parent, chosen),
-                weights=checkpoint.EMA if sampling.ema else checkpoint.MODEL,
-                out=out,
-                command=command,
+                weights=checkpoint.EMA if config.sampling.ema else checkpoint.MODEL,
+                **identity,
             )
-            break
         except GoneError:  # the training has gone on meanwhile, and has a newer one
             if step is not None or not attempts_left:
                 raise
-    _start(run, lock)
-    return run
+    raise AssertionError("the last attempt returns or raises")
 
 
 def resume(run: RunDirectory, settings: Sequence[str] = (), *, device: str | None = None) -> None:

@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Mapping
 from typing import Any
 
 from ddpm import sizes
@@ -20,14 +21,21 @@ from runs.status import running
 
 #: Memory that an idle GPU's driver and desktop may take without being called busy.
 _IDLE_SHARE = 0.1
+#: Of one image: 2048 float32 numbers of the Inception network.
+_FEATURE_BYTES = 4 * 2048
 
 
-def warnings(home: Home, config: Config, device: str, *, trains: bool = True) -> list[str]:
+def warnings(home: Home, config: Config, device: str, *, trains: bool = True, features: int = 0) -> list[str]:
     """What a person should know before starting this on that device, one line each.
 
-    Only what `trains` writes checkpoints.
+    Only what `trains` writes checkpoints. features: images whose features an evaluation keeps on disk.
     """
-    return [*_busy(home, resolve(device)), *(_short_of_disk(home, config) if trains else ())]
+    needed = {"features": feature_bytes(features)}
+    if trains:
+        needed["checkpoints"] = checkpoint_bytes(config)
+        if config.evaluation.every:
+            needed["features"] += feature_bytes(config.evaluation.samples)
+    return [*_busy(home, resolve(device)), *_short_of_disk(home, needed)]
 
 
 @functools.cache
@@ -74,13 +82,17 @@ def checkpoint_bytes(config: Config) -> int:
     return one * (min(training.keep_checkpoints, written) + 1 + milestones)
 
 
-def _short_of_disk(home: Home, config: Config) -> list[str]:
-    needed, free = checkpoint_bytes(config), shutil.disk_usage(home.path).free
-    if needed <= free:
+def feature_bytes(images: int) -> int:
+    """Bytes that the features of so many images take while an evaluation is at work."""
+    return images * _FEATURE_BYTES
+
+
+def _short_of_disk(home: Home, needed: Mapping[str, int]) -> list[str]:
+    total, free = sum(needed.values()), shutil.disk_usage(home.path).free
+    if total <= free:
         return []
-    return [
-        f"the disk will not hold the checkpoints: they take {bytes_text(needed)}, {bytes_text(free)} are free"
-    ]
+    what = " and ".join(sorted(name for name, size in needed.items() if size))
+    return [f"the disk will not hold the {what}: they take {bytes_text(total)}, {bytes_text(free)} are free"]
 
 
 # -- device -----------------------------------------------------------------------------------------

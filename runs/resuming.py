@@ -9,15 +9,16 @@ from pathlib import Path
 from ddpm import checkpoint, configfiles
 from ddpm.config import Config
 from ddpm.configfiles import ConfigError
+from runs.checks import absolute_paths, check_evaluation
 from runs.directory import RunDirectory
 from runs.errors import RunError
 from runs.home import Home, data_root
 from runs.status import exit_info, last_event
 
-#: What makes a run this run. Where the data lie (data.root) may change: they are the same data.
+#: What makes a run this run. Where data and weights lie may change: they are the same.
 _FIXED_SECTIONS = ("data", "model", "diffusion")
 _FIXED_KEYS = ("training.seed", "training.batch_size")
-_MAY_CHANGE = ("data.root",)
+_MAY_CHANGE = ("data.root", "evaluation.weights")
 
 
 def planned(run: RunDirectory, settings: Sequence[str]) -> Config:
@@ -26,12 +27,17 @@ def planned(run: RunDirectory, settings: Sequence[str]) -> Config:
     RunError where nothing is left to do, ConfigError for settings that are not allowed.
     """
     old = run.config()
-    if run.kind != "train":
-        _check_sampling(run, settings)
+    if run.kind == "sample":
+        _check_takes(run, settings, ())
         return old
     new = configfiles.override(old, settings)
-    _check_changes(run, old, new)
-    _check_left(run, old, new)
+    if run.kind == "evaluate":
+        _check_takes(run, settings, _MAY_CHANGE)
+    else:
+        _check_changes(run, old, new)
+        _check_left(run, old, new)
+    new = absolute_paths(new)
+    _weights(run, old, new)
     return new
 
 
@@ -45,7 +51,7 @@ def prepare(run: RunDirectory, settings: Sequence[str], device: str | None = Non
         run.edit(device=device)
     if new != old:
         run.write_config(new)
-    _relocate_data(run, old, new)
+    _relocate(run, old, new)
     try:
         _put_end_aside(run.path)
         (run.path / "stop").unlink(missing_ok=True)
@@ -53,9 +59,13 @@ def prepare(run: RunDirectory, settings: Sequence[str], device: str | None = Non
         raise RunError(f"{run.path} cannot be written: {error.strerror}") from None
 
 
-def _check_sampling(run: RunDirectory, settings: Sequence[str]) -> None:
-    if settings:
-        raise RunError(f"{run.name} (#{run.id}) is a {run.kind} run and takes no settings; start a new one")
+def _check_takes(run: RunDirectory, settings: Sequence[str], allowed: Sequence[str]) -> None:
+    """Of a run that makes one thing: nothing else may come of it than what was asked for."""
+    if any(setting.partition("=")[0].strip() not in allowed for setting in settings):
+        but = f" but {' and '.join(allowed)}" if allowed else ""
+        raise RunError(
+            f"{run.name} (#{run.id}) is a {run.kind} run and takes no settings{but}; start a new one"
+        )
     if _finished(run):
         raise RunError(f"{run.name} (#{run.id}) is finished; nothing is left to do")
 
@@ -95,15 +105,29 @@ def _finished(run: RunDirectory) -> bool:
     return "finished" in ((exit_info(run.path) or {}).get("status"), event.get("status"))
 
 
-def _relocate_data(run: RunDirectory, old: Config, new: Config) -> None:
-    """The data's new folder, if it was set, or if the run came from a machine where they lay elsewhere."""
-    recorded = run.info.get("data_root")
-    if run.kind != "train":
+def _relocate(run: RunDirectory, old: Config, new: Config) -> None:
+    """Where data and weights lie now, if that was set, or if the run came from a machine where they lay
+    elsewhere."""
+    if run.kind == "sample":
         return
-    if new.data.root != old.data.root or recorded is None or not Path(str(recorded)).exists():
-        root = str(data_root(Home(run.path.parent.parent), new.data.root))
-        if root != recorded:
-            run.edit(data_root=root)
+    recorded = run.info["data_root"]
+    places = {"data_root": recorded, "weights": _weights(run, old, new)}
+    if new.data.root != old.data.root or recorded is None or not Path(recorded).exists():
+        places["data_root"] = str(data_root(Home(run.path.parent.parent), new.data.root))
+    if any(run.info[key] != place for key, place in places.items()):
+        run.edit(**places)
+
+
+def _weights(run: RunDirectory, old: Config, new: Config) -> str | None:
+    """The file of the Inception weights that the run goes on with, where one is named. Raises ConfigError
+    where it is not there."""
+    recorded: str | None = run.info["weights"]
+    if run.kind == "train" and not new.evaluation.every:
+        return recorded
+    if recorded and new.evaluation.weights == old.evaluation.weights and Path(recorded).is_file():
+        return recorded
+    found = check_evaluation(new)
+    return None if found is None else str(found)
 
 
 def _put_end_aside(path: Path) -> None:

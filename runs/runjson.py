@@ -40,7 +40,9 @@ def read(path: Path) -> dict[str, Any]:
     number = files.as_whole(found.get("id")) or 0
     parent = found["parent"] if isinstance(found.get("parent"), dict) else None
     provenance = found["provenance"] if isinstance(found.get("provenance"), dict) else {}
-    info |= {key: files.as_text(found.get(key)) for key in ("preset", "data_root", "out", "checkpoint")}
+    info |= {
+        key: files.as_text(found.get(key)) for key in ("preset", "data_root", "out", "checkpoint", "weights")
+    }
     return info | {
         "id": number if number < NUMBERS_END else 0,
         "tags": files.as_texts(found.get("tags")),

@@ -52,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
     if args.device is not None:
         starting.check_device(args.device)
     place = args.device or found.info["device"]
-    starting.warn_before(home, config, place, trains=found.kind == "train")
+    features = config.evaluation.samples if found.kind == "evaluate" else 0
+    starting.warn_before(home, config, place, trains=found.kind == "train", features=features)
 
     def make() -> RunDirectory:
         resume(found, args.set, device=args.device)

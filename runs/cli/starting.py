@@ -49,12 +49,12 @@ def check_device(name: str) -> None:
         )
 
 
-def warn_before(home: Home, config: Config, device_name: str, *, trains: bool) -> None:
-    """Say what may go wrong with the run, before it is made."""
+def warn_before(home: Home, config: Config, device_name: str, *, trains: bool, features: int = 0) -> None:
+    """Say what may go wrong with the run, before it is made; see `runs.preflight.warnings`."""
     from runs import preflight
     from runs.cli.output import warn
 
-    for line in preflight.warnings(home, config, device_name, trains=trains):
+    for line in preflight.warnings(home, config, device_name, trains=trains, features=features):
         warn(line)
 
 

@@ -85,3 +85,16 @@ def test_lock_lets_one_in_at_a_time(tmp_path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with (tmp_path / ".lock").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_inception_weights_are_named_by_the_configuration_then_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DDPM_INCEPTION", raising=False)
+    assert home.inception_weights(None) is None
+    monkeypatch.setenv("DDPM_INCEPTION", "")
+    assert home.inception_weights(None) is None
+    monkeypatch.setenv("DDPM_INCEPTION", "/of/environment.pth")
+    assert home.inception_weights(None) == Path("/of/environment.pth")
+    monkeypatch.chdir(tmp_path)
+    assert home.inception_weights("mine.pth") == tmp_path / "mine.pth"

@@ -12,11 +12,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ddpm import checkpoint
-from ddpm.config import SamplingConfig
+from ddpm.config import EvaluationConfig, SamplingConfig
 from ddpm.configfiles import ConfigError
 from runs import checks, directory, home, interpreter, launch, pinning, trash
 from runs.directory import RunDirectory
@@ -136,6 +137,64 @@ def test_names_are_made_from_preset_data_set_and_parent(at: Home) -> None:
     assert info["checkpoint"] == str(parent.path / "checkpoints" / "00000010")
     assert run.config().sampling.count == 2
     assert run.config().model == parent.config().model
+
+
+def test_an_evaluation_knows_its_checkpoint_data_and_weights(
+    at: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DDPM_DATA", raising=False)
+    monkeypatch.setenv("DDPM_INCEPTION", str(tmp_path / "inception.pth"))
+    (tmp_path / "inception.pth").touch()
+    parent = parent_with(at, 10)
+    settings = EvaluationConfig(samples=7, convention="pytorch-fid")
+    run = launch.new_evaluation(at, parent, None, settings, SamplingConfig(count=99, steps=2, seed=5))
+    assert (run.name, run.kind) == ("parent-evaluate-1", "evaluate")
+    info, config = run.info, run.config()
+    assert info["parent"] == {"uuid": parent.uuid, "id": 1, "name": "parent", "step": 10}
+    assert (info["data_root"], info["weights"]) == (str(at.datasets), str(tmp_path / "inception.pth"))
+    assert info["provenance"]["seed"] == 5
+    assert config.evaluation == settings
+    assert (config.sampling.count, config.sampling.steps) == (7, 2)
+    assert sorted(p.name for p in (run.path / "source").iterdir()) == ["ema.safetensors", "state.json"]
+
+
+def test_what_an_evaluation_is_refused_for(at: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DDPM_INCEPTION", raising=False)
+    parent = parent_with(at, 10)
+
+    def refused(match: str, step: int | None = None, **settings: Any) -> None:
+        with pytest.raises((ConfigError, RunError), match=match):
+            launch.new_evaluation(at, parent, step, EvaluationConfig(**settings), SamplingConfig(steps=2))
+
+    refused("no whole checkpoint of step 20; there are: 10", 20)
+    refused(r"^evaluation\.weights: .*/nowhere\.pth does not exist$", weights=str(tmp_path / "nowhere.pth"))
+    refused(r"^evaluation\.weights: .* is a folder, not a file$", weights=str(tmp_path))
+    refused(r"^evaluation\.reference: data set digits has no test split", reference="test")
+    monkeypatch.setenv("DDPM_INCEPTION", str(tmp_path / "nowhere"))
+    refused(r"^evaluation\.weights: .*/nowhere \(DDPM_INCEPTION\) does not exist$")
+    with pytest.raises(ConfigError, match=r"sampling\.steps: 2000 is above"):
+        launch.new_evaluation(at, parent, 10, EvaluationConfig(), SamplingConfig(steps=2000))
+    other = make(at, "samples", kind="sample")
+    with pytest.raises(RunError, match="is a sample run: only trainings have checkpoints"):
+        launch.new_evaluation(at, other, None, EvaluationConfig(), SamplingConfig())
+    with pytest.raises(ConfigError, match="does not exist"):  # it would evaluate itself, in hours
+        launch.new_training(at, tiny("evaluation.every=10"))
+    assert len(directory.all(at)) == 2
+
+
+def test_where_the_data_of_a_training_are(at: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DDPM_DATA", raising=False)
+    there, gone = tmp_path / "there", tmp_path / "gone"
+    there.mkdir()
+    recorded = make(at, "recorded", data_root=there)
+    assert checks.trained_data(at, recorded, tiny()) == there
+    assert checks.trained_data(at, recorded, tiny(f"data.root={tmp_path}")) == tmp_path
+    assert checks.trained_data(at, recorded, tiny(f"data.root={gone}")) == there  # of another machine
+    assert checks.trained_data(at, make(at, "copied", data_root=gone), tiny()) == at.datasets
+    pictures = tiny("data.dataset=folder", f"data.root={gone}", "data.image_size=8")
+    assert checks.trained_data(at, recorded, pictures) == gone  # to be named where it is missed
+    monkeypatch.setenv("DDPM_DATA", str(tmp_path))
+    assert checks.trained_data(at, recorded, tiny()) == tmp_path
 
 
 def test_a_sampling_run_keeps_the_weights_it_was_started_with(at: Home) -> None:
@@ -266,10 +325,12 @@ def test_device_names(device: str) -> None:
         checks.check_device(device)
 
 
-def test_relative_data_folders_are_recorded_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_paths_are_recorded_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert checks.absolute_root(tiny("data.root=pictures")).data.root == str(tmp_path / "pictures")
-    assert checks.absolute_root(tiny()) == tiny()
+    assert checks.absolute_paths(tiny("data.root=pictures")).data.root == str(tmp_path / "pictures")
+    given = checks.absolute_paths(tiny("evaluation.weights=inception.pth"))
+    assert given.evaluation.weights == str(tmp_path / "inception.pth")
+    assert checks.absolute_paths(tiny()) == tiny()
 
 
 def test_the_launcher_may_be_killed_right_after(at: Home) -> None:

@@ -63,6 +63,20 @@ def test_a_disk_that_is_too_small_is_told(at: Home) -> None:
     assert line.endswith(" are free")
 
 
+def test_a_disk_that_is_too_small_for_the_features_is_told(at: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert preflight.feature_bytes(50_000) == 409_600_000  # 2048 float32 numbers of each image
+    usage = shutil.disk_usage(at.path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=300_000_000))
+    assert preflight.warnings(at, tiny(), "cpu", trains=False, features=30_000) == []
+    assert preflight.warnings(at, tiny(), "cpu", trains=False, features=50_000) == [
+        "the disk will not hold the features: they take 410 MB, 300 MB are free"
+    ]
+    judging = tiny("evaluation.every=10", "evaluation.samples=50000")
+    [line] = preflight.warnings(at, judging, "cpu")
+    assert line.startswith("the disk will not hold the checkpoints and features: they take 412 MB")
+    assert preflight.warnings(at, tiny("evaluation.samples=50000"), "cpu") == []
+
+
 @pytest.mark.slow
 def test_devices_are_asked_of_a_process_with_torch() -> None:
     found = preflight.devices()

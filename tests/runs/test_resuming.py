@@ -129,6 +129,70 @@ def test_sampling_runs_go_on_as_they_are(tmp_path: Path) -> None:
         prepare(run, [])
 
 
+@pytest.fixture
+def evaluation(tmp_path: Path) -> RunDirectory:
+    """An evaluating run that was stopped, of a machine where data and weights lay elsewhere."""
+    places = {"data_root": tmp_path / "gone", "inception": tmp_path / "gone" / "inception.pth"}
+    run = make(home.find(str(tmp_path)), kind="evaluate", **places)
+    end(run, "stopped", 10)
+    return run
+
+
+def test_an_evaluation_goes_on_where_data_and_weights_are_now(
+    evaluation: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DDPM_DATA", raising=False)
+    monkeypatch.delenv("DDPM_INCEPTION", raising=False)
+    prepare(evaluation, [])
+    assert (evaluation.info["data_root"], evaluation.info["weights"]) == (str(tmp_path / "datasets"), None)
+    assert not (evaluation.path / "exit.json").exists()
+    (tmp_path / "mine.pth").touch()
+    monkeypatch.chdir(tmp_path)
+    prepare(evaluation, ["evaluation.weights=mine.pth", "data.root=."])
+    weights = str(tmp_path / "mine.pth")
+    assert (evaluation.info["data_root"], evaluation.info["weights"]) == (str(tmp_path), weights)
+    assert evaluation.config().evaluation.weights == weights
+    prepare(evaluation, [])
+    assert evaluation.info["weights"] == weights
+
+
+def test_weights_named_by_the_environment_stay_those_of_the_run(
+    evaluation: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).touch()
+    monkeypatch.setenv("DDPM_INCEPTION", str(tmp_path / "first"))
+    prepare(evaluation, [])
+    monkeypatch.setenv("DDPM_INCEPTION", str(tmp_path / "second"))
+    prepare(evaluation, [])
+    assert evaluation.info["weights"] == str(tmp_path / "first")
+
+
+def test_what_an_evaluation_does_not_go_on_with(
+    evaluation: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DDPM_INCEPTION", raising=False)
+    with pytest.raises(
+        RunError, match=r"takes no settings but data\.root and evaluation\.weights; start a new"
+    ):
+        prepare(evaluation, ["evaluation.samples=9"])
+    with pytest.raises(ConfigError, match=r"evaluation\.weights: .*/nowhere does not exist"):
+        prepare(evaluation, [f"evaluation.weights={tmp_path / 'nowhere'}"])
+    end(evaluation, "finished", 10)
+    with pytest.raises(RunError, match="is finished; nothing is left to do"):
+        prepare(evaluation, [])
+    assert (evaluation.path / "exit.json").exists()
+
+
+def test_a_training_that_is_to_evaluate_itself_needs_its_weights(run: RunDirectory, tmp_path: Path) -> None:
+    given = ["evaluation.every=5", f"evaluation.weights={tmp_path / 'inception.pth'}"]
+    with pytest.raises(ConfigError, match=r"evaluation\.weights: .* does not exist"):
+        prepare(run, given)
+    (tmp_path / "inception.pth").touch()
+    prepare(run, given)
+    assert run.info["weights"] == str(tmp_path / "inception.pth")
+
+
 def test_data_that_moved_are_found_again(
     run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
