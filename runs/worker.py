@@ -28,9 +28,11 @@ from ddpm import events
 from ddpm.config import Config
 from ddpm.configfiles import ConfigError
 from ddpm.errors import EngineError
+from ddpm.evaluation.places import Places
 from runs import pinning
 from runs.directory import RunDirectory
 from runs.errors import RunError
+from runs.home import Home
 from runs.supervisor import BALLAST, utc_now
 
 _POLL_SECONDS = 0.2
@@ -39,7 +41,7 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Engine(Protocol):
-    """What training and generation have in common."""
+    """What training, generation and evaluation have in common."""
 
     def __iter__(self) -> Iterator[events.Event]: ...
 
@@ -99,7 +101,9 @@ class Recorder:
     def record(self, event: events.Event) -> None:
         if not isinstance(event, events.Denoising | events.Notice | events.CheckpointRemoved):
             self._step, self._images_seen = event.step, event.images_seen
-        durable = isinstance(event, events.Started | events.CheckpointWritten | events.Ended)
+        durable = isinstance(
+            event, events.Started | events.CheckpointWritten | events.Evaluated | events.Ended
+        )
         self._run.append_event(events.to_record(event, utc_now()), sync=durable)
 
     def failed(self, message: str) -> None:
@@ -160,6 +164,10 @@ def _told(event: events.Event) -> str | None:
         return f"step {event.step}: wrote {event.path}"
     if isinstance(event, events.SamplesWritten):
         return f"step {event.step}: drew {event.path}"
+    if isinstance(event, events.Evaluated):
+        return (
+            f"step {event.step}: FID {event.fid:.4g} of {event.samples} images, protocol {event.protocol_id}"
+        )
     if isinstance(event, events.Notice):
         return event.text
     return f"{event.status} at step {event.step}" if isinstance(event, events.Ended) else None
@@ -169,23 +177,42 @@ def _engine(run: RunDirectory, config: Config) -> Engine:
     info = run.info
     device = str(info.get("device") or "auto")
     source = pinning.source_of(run.path, info)
+    if info["kind"] == "train":
+        from ddpm.training import Training
+
+        return Training(
+            config,
+            run.path,
+            device=device,
+            data_root=_data_root(run),
+            start_from=source,
+            places=_places(run),
+        )
+    if info["kind"] not in ("sample", "evaluate"):
+        raise RunError(f"run.json: this version knows no runs of kind {info['kind']!r}")
+    if source is None:
+        raise RunError(f"run.json names no checkpoint to {info['kind']} from")
+    origin = "/".join(Path(info["checkpoint"] or source).parts[-3:])  # run and step, not the machine's path
     if info["kind"] == "sample":
         from ddpm.generation import Generation
 
-        if source is None:
-            raise RunError("run.json names no checkpoint to sample from")
-        origin = "/".join(
-            Path(info["checkpoint"] or source).parts[-3:]
-        )  # run and step, not the machine's path
         return Generation(config, source, run.path, device=device, origin=origin)
-    if info["kind"] != "train":
-        raise RunError(f"run.json: this version knows no runs of kind {info['kind']!r}")
-    from ddpm.training import Training
+    from ddpm.evaluation.evaluation import Evaluation
 
-    root = info.get("data_root")
+    return Evaluation(config, source, run.path, places=_places(run), device=device, origin=origin)
+
+
+def _data_root(run: RunDirectory) -> Path:
+    root = run.info.get("data_root")
     if root is None:
         raise RunError("run.json does not say where the data lie (data_root)")
-    return Training(config, run.path, device=device, data_root=Path(root), start_from=source)
+    return Path(root)
+
+
+def _places(run: RunDirectory) -> Places:
+    """Of an evaluation: weights that the run names, else those in the home that it lies in."""
+    home, weights = Home(run.path.parent.parent), run.info["weights"]
+    return Places(_data_root(run), Path(weights) if weights else None, home.weights, home.references)
 
 
 # -- handing samples over ---------------------------------------------------------------------------
