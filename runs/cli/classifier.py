@@ -34,8 +34,10 @@ def arguments(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     from runs.cli.opening import open_home
     from runs.cli.output import print_json
+    from runs.cli.starting import check_device
     from runs.home import absolute, data_root
 
+    check_device(args.device)
     options = {
         "out": args.out or absolute(OUT),
         "data-root": data_root(open_home(args), None),

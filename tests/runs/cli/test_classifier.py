@@ -45,6 +45,7 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, mnist: Path) -> None:
         (("--out", str(tmp_path)), 1, "is a folder; the weights need a file's name"),
         (("--epochs", "0"), 2, "'0' is not a whole number, at least 1"),
         (("--device", "a gpu"), 2, "'a gpu' is not a device"),
+        (("--device", "cuda:99"), 2, "--device: 'cuda:99' is not on this machine"),
     ):
         done = call(tmp_path / "home", "classifier", *arguments, DDPM_DATA=str(mnist))
         assert done.returncode == status
