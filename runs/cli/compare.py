@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runs.cli.parser import Parser, UsageError
 
 if TYPE_CHECKING:
-    from runs.rows import RunDetail
+    from runs.rows import EvaluationRow, RunDetail
 
 EXAMPLES = """
 ddpm-tui compare mnist-1 mnist-2           only what differs
@@ -39,10 +40,11 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"{args.runs[0]} and {args.runs[1]} are the same run")
         details = [catalogue.detail(row.id) for row in rows]
     settings = compared([d.config for d in details], everything=args.all)
+    fids = Fids.of(details)
     if args.json:
-        _print_json(details, settings)
+        _print_json(details, settings, fids)
     else:
-        _print(details, settings)
+        _print(details, settings, fids)
     return 0
 
 
@@ -62,25 +64,65 @@ def compared(configs: list[dict[str, Any]], everything: bool = False) -> dict[st
     return {key: row for key, row in values.items() if everything or any(v != row[0] for v in row)}
 
 
-def _print_json(details: list[RunDetail], settings: dict[str, list[Any]]) -> None:
+@dataclass(frozen=True, slots=True)
+class Fids:
+    """The FIDs that a comparison shows, one a run, and whether they may be compared."""
+
+    values: list[float | None]
+    protocols: list[str | None]  #: ids
+    comparable: bool | None  #: None: fewer than two are known
+    differences: list[str]  #: what keeps the first from some other, in words
+
+    @classmethod
+    def of(cls, details: Sequence[RunDetail]) -> Fids:
+        """Of the latest evaluation of each run under a protocol that all of them have; where there is no
+        such one, of the latest of each."""
+        from ddpm.evaluation.protocol import differences
+
+        known = [d.evaluations for d in details if d.evaluations]
+        shared = set.intersection(*({e.protocol_id for e in found} for found in known)) if known else set()
+        ordered = [e.protocol_id for found in known for e in found if e.protocol_id in shared]
+        chosen = [_latest(d.evaluations, ordered[-1] if ordered else None) for d in details]
+        there = [found for found in chosen if found is not None]
+        differing = dict.fromkeys(
+            text for other in there[1:] for text in differences(there[0].protocol, other.protocol)
+        )
+        return cls(
+            values=[found.fid if found else None for found in chosen],
+            protocols=[found.protocol_id if found else None for found in chosen],
+            comparable=None if len(there) < 2 else not differing,
+            differences=list(differing),
+        )
+
+
+def _latest(found: Sequence[EvaluationRow], protocol_id: str | None) -> EvaluationRow | None:
+    """The newest of all, or of a protocol."""
+    return next((e for e in reversed(found) if protocol_id in (None, e.protocol_id)), None)
+
+
+def _print_json(details: list[RunDetail], settings: dict[str, list[Any]], fids: Fids) -> None:
     from runs.cli.output import print_json
     from runs.cli.records import row_record
 
-    print_json({"runs": [row_record(d.row) for d in details], "config": settings})
+    print_json({"runs": [row_record(d.row) for d in details], "config": settings, "fid": fids})
 
 
-def _print(details: list[RunDetail], settings: dict[str, list[Any]]) -> None:
+def _print(details: list[RunDetail], settings: dict[str, list[Any]], fids: Fids) -> None:
     from runs.cli.output import Column, print_table, say, status_text
 
     columns = [Column("", least=10), *(Column(f"#{d.row.id} {d.row.name}", least=10) for d in details)]
     rows: list[Any] = [["status", *(status_text(d.row.status) for d in details)]]
     shown: dict[str, Callable[[Any], str]] = _formats()
     for name in RESULTS:
-        values = [getattr(d.row, name) for d in details]
+        values = fids.values if name == "fid" else [getattr(d.row, name) for d in details]
         if any(v is not None for v in values):
-            rows.append([name.replace("_", " "), *map(shown[name], values)])
+            differs = name == "fid" and fids.comparable is False
+            title = "fid, protocols differ" if differs else name.replace("_", " ")
+            rows.append([title, *map(shown[name], values)])
     rows += [[key, *map(_setting, values)] for key, values in settings.items()]
     print_table(columns, rows)
+    if fids.comparable is False:
+        say(f"the FIDs do not compare, their protocols differ: {'; '.join(fids.differences)}")
     if not settings:
         say("their configurations are the same")
 

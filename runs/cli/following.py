@@ -1,4 +1,5 @@
-"""Following a run until it ends: what `train`, `sample` and `resume` do unless --detach, and `wait` does."""
+"""Following a run until it ends: what `train`, `sample`, `evaluate` and `resume` do unless --detach, and
+`wait` does."""
 
 from __future__ import annotations
 
@@ -75,8 +76,8 @@ def _ask_to_stop(run: RunDirectory, shown: View) -> bool:
         if running(run.path):  # and something is wrong with it
             raise
         return False
-    how = "after this step, with a checkpoint" if run.kind == "train" else "after this step"
-    shown.note(f"Stopping {how}. Ctrl-C again stops only the watching.")
+    how = {"train": ", with a checkpoint", "evaluate": "; what is done is kept"}.get(run.kind, "")
+    shown.note(f"Stopping after this step{how}. Ctrl-C again stops only the watching.")
     return True
 
 
@@ -94,13 +95,15 @@ def conclude(detail: RunDetail, *, as_json: bool = False, show: bool = False, pr
         print(printable(row.path))
         if (show or sys.stdout.isatty()) and row.status in ("finished", "stopped"):
             _draw(detail)
+        if row.kind == "evaluate":
+            _print_scores(detail)
     if row.status == "finished":
         return 0
     if row.status in ("failed", "lost"):
         reason = detail.error or ("its processes are gone" if row.status == "lost" else "see its log")
         say(f"{program}: {row.name} {row.status}: {reason}")
         say(f"Its log: ddpm-tui logs {row.id}")
-    if row.kind == "train" and detail.checkpoints:
+    if row.kind == "evaluate" or (row.kind == "train" and detail.checkpoints):
         say(f"To go on with it: ddpm-tui resume {row.id}")
     return 1
 
@@ -111,8 +114,9 @@ def _facts(detail: RunDetail) -> str:
 
     row = detail.row
     facts = {
-        "images" if row.kind == "sample" else "step": progress(row),
+        "step" if row.kind == "train" else "images": progress(row),
         "loss": number(row.loss),
+        "fid": number(row.fid),
         "at": rate(row.images_per_second),
     }
     return "".join(f" · {name} {value}" for name, value in facts.items() if value != UNKNOWN)
@@ -140,6 +144,16 @@ def _draw(detail: RunDetail) -> None:
         console.print(halfcells(path, min(console.width, 100), max(4, min(console.height - 4, 48))))
     except OSError as error:
         say(f"The samples cannot be shown: {error}")
+
+
+def _print_scores(detail: RunDetail) -> None:
+    from runs.cli.scores import summary
+    from runs.text import printable
+
+    for found in detail.evaluations:
+        print()
+        for line in summary(found):
+            print(printable(line))
 
 
 def left(error: Left) -> int:

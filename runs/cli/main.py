@@ -21,6 +21,7 @@ GROUPS: tuple[tuple[str, dict[str, str]], ...] = (
         {
             "train": "train a model from a preset or a TOML file",
             "sample": "draw images with a run's checkpoint",
+            "evaluate": "how near a checkpoint's images are to the data: FID and more",
             "resume": "go on with a run from its last checkpoint",
         },
     ),
@@ -32,6 +33,14 @@ GROUPS: tuple[tuple[str, dict[str, str]], ...] = (
             "logs": "print, or follow, a run's log",
             "wait": "wait until a run has ended",
             "compare": "what differs between runs, and what came of it",
+        },
+    ),
+    (
+        "judge",
+        {
+            "fid": "FID and more between any two: folders of images, files, data sets",
+            "leaderboard": "all evaluations, best first, by what they may be ranked with",
+            "classifier": "train the small network that judges digits beside Inception",
         },
     ),
     (
@@ -61,6 +70,7 @@ ddpm-tui train mnist --name first                 train, and follow it
 ddpm-tui train mnist --set training.steps=20000 --detach
 ddpm-tui ls
 ddpm-tui sample first -n 16 --out digits.png
+ddpm-tui evaluate first
 """
 
 
@@ -164,7 +174,7 @@ def _help() -> str:
         "Without a verb it opens the app. Runs go on when the terminal closes.",
     ]
     for heading, verbs in GROUPS:
-        lines += ["", f"{heading}:"] + [f"  {verb:<10}{summary}" for verb, summary in verbs.items()]
+        lines += ["", f"{heading}:"] + [f"  {verb:<13}{summary}" for verb, summary in verbs.items()]
     lines += [
         "",
         "options:",

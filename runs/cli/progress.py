@@ -15,7 +15,7 @@ from runs.text import printable, shorten
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from runs.rows import RunDetail, RunRow
+    from runs.rows import EvaluatingRow, RunDetail, RunRow
 
 NAME_CELLS = 20
 LINE_EVERY = 10.0  #: seconds between two plain lines
@@ -41,18 +41,35 @@ def view() -> View:
     return Bar() if sys.stderr.isatty() else Lines()
 
 
-def state(row: RunRow, stopping: bool = False) -> list[str]:
-    """What is known of a running run, in short parts; unknown ones are left out."""
+def state(row: RunRow, stopping: bool = False, evaluating: EvaluatingRow | None = None) -> list[str]:
+    """What is known of a running run, in short parts; unknown ones are left out.
+
+    While it evaluates: how far that is, and how long this stage still takes.
+    """
     loss = number(row.loss)
-    left = duration(row.seconds_left or None)
+    left = duration((evaluating.seconds_left if evaluating else row.seconds_left) or None)
     parts = [
-        "" if loss == UNKNOWN else f"loss {loss}",
+        "" if loss == UNKNOWN or evaluating else f"loss {loss}",
+        stage(evaluating) if evaluating and row.kind == "train" else "",
         rate(row.images_per_second),
         "" if left == UNKNOWN else f"{left} left",
     ]
     if stopping:
         parts[-1] = "stopping"
     return [part for part in parts if part and part != UNKNOWN]
+
+
+def stage(now: EvaluatingRow) -> str:
+    """ "samples 120/1000"; the scores are one piece of work."""
+    return now.stage if now.stage == "scores" else f"{now.stage} {now.done}/{now.total}"
+
+
+def reached(detail: RunDetail) -> tuple[str, int, int | None]:
+    """(in words, done, total) of what the run does now: an evaluating one has stages."""
+    row, now = detail.row, detail.evaluating
+    if row.kind == "evaluate" and now is not None:
+        return stage(now), now.done, now.total
+    return progress(row), row.step or 0, row.total_steps
 
 
 class Lines:
@@ -69,12 +86,12 @@ class Lines:
         """Nothing was held."""
 
     def update(self, detail: RunDetail, stopping: bool = False) -> None:
-        row = detail.row
-        step = progress(row)
-        if step in (UNKNOWN, self._shown) or time.monotonic() < self._next:
+        step, parts = reached(detail)[0], state(detail.row, stopping, detail.evaluating)
+        known = f"{step} {detail.evaluating and stage(detail.evaluating)}"
+        if step == UNKNOWN or known == self._shown or time.monotonic() < self._next:
             return
-        self._shown, self._next = step, time.monotonic() + LINE_EVERY
-        self.note("  ".join([f"{row.name}  {step}", *state(row, stopping)]))
+        self._shown, self._next = known, time.monotonic() + LINE_EVERY
+        self.note("  ".join([f"{detail.row.name}  {step}", *parts]))
 
     def note(self, text: str) -> None:
         sys.stderr.write(printable(text) + "\n")
@@ -106,14 +123,16 @@ class Bar:
 
     def update(self, detail: RunDetail, stopping: bool = False) -> None:
         row = detail.row
-        step = progress(row)
+        step, done, total = reached(detail)
+        parts = state(row, stopping, detail.evaluating)
+        begun = "" if row.step is not None else "starting"
         self._progress.update(
             self._task,
-            total=row.total_steps,
-            completed=row.step or 0,
+            total=total,
+            completed=done,
             run=shorten(printable(row.name), NAME_CELLS),
-            step="" if step == UNKNOWN else step,
-            state="  ".join(state(row, stopping)) or ("stopping" if stopping else "starting"),
+            step="" if step == UNKNOWN else printable(step),
+            state=printable("  ".join(parts)) or ("stopping" if stopping else begun),
         )
 
     def note(self, text: str) -> None:

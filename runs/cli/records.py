@@ -42,11 +42,12 @@ def detail_record(detail: RunDetail) -> dict[str, Any]:
         "provenance": detail.provenance,
         "checkpoints": detail.checkpoints,
         "samples": detail.samples,
-        "evaluations": [],
+        "evaluations": detail.evaluations,
         "error": detail.error,
         "command": detail.command,
         "started_at": detail.started_at,
         "parameters": detail.parameters,
         "device_name": detail.device_name,
         "notices": detail.notices,
+        "evaluating": detail.evaluating,
     }

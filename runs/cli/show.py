@@ -1,4 +1,4 @@
-"""All that is known of a run: where it stands, its configuration,
+"""All that is known of a run: where it stands, its evaluations, configuration,
 checkpoints, samples and provenance.
 """
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from runs.cli.parser import Parser
 
 if TYPE_CHECKING:
-    from runs.rows import CheckpointRow, RunDetail, SampleRow
+    from runs.rows import CheckpointRow, EvaluatingRow, RunDetail, SampleRow
 
 EXAMPLES = """
 ddpm-tui show last
@@ -41,6 +41,7 @@ def _page(detail: RunDetail) -> list[str]:
     row = detail.row
     parts = [
         ("", _facts(detail)),
+        *_evaluations(detail),
         ("notes", detail.notes.splitlines()),
         ("notices", list(detail.notices)),
         ("checkpoints", [_checkpoint(c) for c in detail.checkpoints]),
@@ -69,7 +70,8 @@ def _facts(detail: RunDetail) -> list[str]:
         "kind": row.kind + (f" of run {row.parent}" if row.parent is not None else ""),
         "preset": row.preset,
         "tags": ", ".join(row.tags),
-        "images" if row.kind == "sample" else "step": progress(row),
+        "step" if row.kind == "train" else "images": progress(row),
+        "evaluating": _evaluating(detail.evaluating),
         "time left": duration(row.seconds_left),
         "images seen": count(row.images_seen),
         "loss": number(row.loss),
@@ -86,6 +88,32 @@ def _facts(detail: RunDetail) -> list[str]:
         "command": _command(detail.command),
     }
     return [f"{name:<14}{value}" for name, value in facts.items() if value and value != UNKNOWN]
+
+
+def _evaluating(now: EvaluatingRow | None) -> str:
+    from runs.humanize import duration
+
+    if now is None:
+        return ""
+    left = "" if now.seconds_left is None else f", {duration(now.seconds_left)} left"
+    return f"{now.stage}, {now.done:,} of {now.total:,} images{left}"
+
+
+def _evaluations(detail: RunDetail) -> list[tuple[str, list[str]]]:
+    """An evaluating run's scores in full; of a training a line for each evaluation, and their protocols."""
+    found = detail.evaluations
+    if not found:
+        return []
+    from runs.cli.scores import floor_words, listing, protocol_words, summary
+
+    if detail.row.kind != "train":
+        return [("scores", [line for row in found for line in summary(row)])]
+    latest = {row.protocol_id: row for row in found}
+    protocols = []
+    for row in latest.values():
+        protocols.append(f"{row.protocol_id}  {protocol_words(row.protocol)}")
+        protocols += [f"{'':<14}{words}" for words in [floor_words(row.floor)] if words]
+    return [("evaluations", listing(found)), ("protocols", protocols)]
 
 
 def _exact(number: int | None) -> str:

@@ -129,7 +129,7 @@ def test_help_lists_each_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
     for verb, summary in VERBS.items():
-        assert f"  {verb:<10}{summary}\n" in out
+        assert f"  {verb:<13}{summary}\n" in out
     assert max(map(len, out.splitlines())) <= 80
 
 

@@ -1,0 +1,176 @@
+"""Evaluations in words: scores beside their floor, and the protocol without which they say nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from runs.cli.cells import number
+from runs.cli.output import Cell, Column, table
+from runs.humanize import UNKNOWN
+
+if TYPE_CHECKING:
+    from runs.rows import EvaluationRow
+
+#: Fewer images than this, and FID is too high by so much that it must be said.
+_MANY = 10_000
+_SHARES = ("precision", "recall", "density", "coverage")
+
+
+def summary(found: EvaluationRow) -> list[str]:
+    """All that an evaluation found, its floor beside it, and how it was measured."""
+    floor = found.floor or {}
+    columns = [Column(""), Column(checkpoint(found))] + ([Column(_floor_title(found))] if floor else [])
+    rows: list[Sequence[Cell]] = [
+        [name, *values[: len(columns) - 1]] for name, *values in _scores(found, floor) if values[0] != UNKNOWN
+    ]
+    lines = [*table(columns, rows), "", f"protocol {found.protocol_id}"]
+    lines += [f"  {name:<11}{text}" for name, text in protocol_facts(found.protocol, found.seed)]
+    if found.samples is not None and found.samples < _MANY:
+        lines += [
+            "",
+            f"FID grows as fewer images are drawn: this one compares with others of {_count(found.samples)}.",
+        ]
+    return lines
+
+
+def listing(found: Sequence[EvaluationRow], *, ranked: bool = False) -> list[str]:
+    """Evaluations as a table, a line each; columns in which nothing is known are left out."""
+    columns, cells = listing_cells(found, ranked=ranked)
+    return table(columns, cells)
+
+
+def listing_cells(
+    found: Sequence[EvaluationRow], *, ranked: bool = False
+) -> tuple[list[Column], list[list[Cell]]]:
+    """The columns and cells of `listing`: with `ranked` the place and whose they are, else the protocols."""
+    whose = [Column("", right=True), Column("checkpoint", least=12)] if ranked else [Column("checkpoint")]
+    how = [Column("seed", right=True, drop=6)]
+    how = how if ranked else [Column("samples", right=True), Column("protocol")]
+    columns = [
+        *whose,
+        Column("FID", right=True),
+        Column("KID", right=True, drop=1),
+        Column("prec.", right=True, drop=2),
+        Column("recall", right=True, drop=2),
+        Column("density", right=True, drop=5),
+        Column("cover.", right=True, drop=5),
+        Column("clf. FD", right=True, drop=3),
+        *how,
+        Column("by", least=8, drop=4),
+    ]
+    cells: list[list[Cell]] = []
+    for place, row in enumerate(found, 1):
+        values = [value for _, value, _ in _scores(row, {})]
+        before = [str(place), checkpoint(row)] if ranked else [f"@{row.step}"]
+        after = [_text(row.seed)] if ranked else [_count(row.samples), row.protocol_id]
+        cells.append([*before, *values, *after, row.run_name])
+    known = [i for i in range(len(columns)) if any(row[i] != UNKNOWN for row in cells)]
+    return [columns[i] for i in known], [[row[i] for i in known] for row in cells]
+
+
+def checkpoint(found: EvaluationRow) -> str:
+    """RUN@STEP; the run is unknown where it is not in this home."""
+    return f"{found.subject_name or UNKNOWN}@{found.step}"
+
+
+def floor_words(floor: Mapping[str, Any] | None) -> str:
+    """ "floor 3.15: the FID of 10,000 images of the test split"; "" where it is not known."""
+    value = _number((floor or {}).get("fid"))
+    if floor is None or value is None:
+        return ""
+    whose = f"{_count(floor.get('samples'))} images of the {_text(floor.get('split'))} split"
+    return f"floor {number(value)}: the FID of {whose}"
+
+
+def protocol_words(protocol: Mapping[str, Any]) -> str:
+    """A protocol in one line."""
+    return " · ".join(text for name, text in protocol_facts(protocol) if name != "companions")
+
+
+def protocol_facts(protocol: Mapping[str, Any], seed: int | None = None) -> list[tuple[str, str]]:
+    """(part, what it says) of a protocol. It may be anyone's: whatever is missing in it is unknown."""
+    features, reference, sampling, companions = (
+        found if isinstance(found := protocol.get(key), dict) else {}
+        for key in ("features", "reference", "sampling", "companions")
+    )
+    network = str(features.get("network", UNKNOWN)).replace("inception-2015-12-05", "Inception of 2015-12-05")
+    weights = str(features.get("weights", UNKNOWN))[:12]
+    shape = "×".join(map(_text, s)) if isinstance(s := reference.get("shape"), list) else UNKNOWN
+    samples = f"{_count(protocol.get('samples'))} images"
+    facts = [
+        ("features", f"{network} ({weights}), {_text(features.get('convention'))} convention"),
+        (
+            "reference",
+            f"{_text(reference.get('dataset'))} {_text(reference.get('split'))}, "
+            f"{_count(reference.get('images'))} images of {shape}",
+        ),
+        ("samples", samples + ("" if seed is None else f" of seed {seed}")),
+        ("sampling", _sampling(sampling)),
+    ]
+    if companions:
+        facts.append(("companions", _companions(companions)))
+    return facts
+
+
+def _sampling(sampling: Mapping[str, Any]) -> str:
+    if not sampling:
+        return "by no sampler of ours"
+    parts = [f"{_text(sampling.get('sampler'))} in {_text(sampling.get('steps'))} steps"]
+    parts.append(f"{_text(sampling.get('spacing'))} spacing")
+    if sampling.get("eta") is not None:
+        parts.append(f"eta {sampling['eta']:g}" if _number(sampling["eta"]) is not None else "eta unknown")
+    averaged = sampling.get("weights") == "ema"
+    parts.append(f"averaged weights ({_text(sampling.get('ema_decay'))})" if averaged else "raw weights")
+    return ", ".join(parts)
+
+
+def _companions(companions: Mapping[str, Any]) -> str:
+    parts = []
+    if "reference_features" in companions:
+        parts.append(f"against {_count(companions['reference_features'])} images of the reference")
+    if "kid_block" in companions:
+        parts.append(f"KID in blocks of {_count(companions['kid_block'])}")
+    if companions.get("classifier"):
+        parts.append(f"classifier {str(companions['classifier'])[:12]}")
+    return ", ".join(parts) or "none"
+
+
+def _scores(found: EvaluationRow, floor: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """(name, value, the floor's value) of every score."""
+    scores: Mapping[str, Any] = {key: getattr(found, key) for key in ("kid", "kid_error", *_SHARES)}
+    return [
+        ("FID", number(found.fid), number(_number(floor.get("fid")))),
+        ("KID", _kid(scores), _kid(floor)),
+        *((name, _share(scores.get(name)), _share(floor.get(name))) for name in _SHARES),
+        ("classifier FD", number(found.classifier_fd), number(_number(floor.get("classifier_fd")))),
+    ]
+
+
+def _floor_title(found: EvaluationRow) -> str:
+    floor = found.floor or {}
+    return f"floor ({_count(floor.get('samples'))} images of {_text(floor.get('split'))})"
+
+
+def _kid(scores: Mapping[str, Any]) -> str:
+    value, error = _number(scores.get("kid")), _number(scores.get("kid_error"))
+    if value is None:
+        return UNKNOWN
+    return f"{value:.5f}" + ("" if error is None else f" ± {error:.5f}")
+
+
+def _share(value: Any) -> str:
+    known = _number(value)
+    return UNKNOWN if known is None else f"{known:.3f}"
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if type(value) in (int, float) else None
+
+
+def _count(value: Any) -> str:
+    return f"{value:,}" if type(value) is int else UNKNOWN
+
+
+def _text(value: Any) -> str:
+    return UNKNOWN if value is None else str(value)
