@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ddpm.evaluation.store import FeatureFile
@@ -20,34 +22,49 @@ _STATE = "state.json"
 
 
 class Collection:
-    """Features of the images 0, 1, 2, … that are drawn in batches, one file for each feature network.
+    """Features of the images 0, 1, 2, … that are drawn in batches, one file for each feature network; and
+    the first images (C,H,W) themselves.
 
     `of` says whose features they are, plain data with the "step" among it: what a folder holds of anything
     else is dropped. Only whole batches count, as an image's last bits depend on the others of its batch.
     """
 
     def __init__(
-        self, folder: Path, dimensions: Mapping[str, int], of: Mapping[str, Any], batch: int, total: int
+        self,
+        folder: Path,
+        dimensions: Mapping[str, int],
+        shape: tuple[int, int, int],
+        of: Mapping[str, Any],
+        *,
+        batch: int,
+        total: int,
     ) -> None:
-        self._folder = folder
+        self._folder, self._shape = folder, shape
         content = json.loads(json.dumps(of))
         if _state(folder) != content:
             remove(folder)
             folder.mkdir(parents=True)
             _write(folder / _STATE, json.dumps(content, indent=1))
         self._files = {name: FeatureFile(folder / f"{name}.f32", size) for name, size in dimensions.items()}
-        done = min(map(len, self._files.values()))
-        self.keep(total if done >= total else done - done % batch)
+        self._pixels = FeatureFile(folder / "pixels.f32", math.prod(shape))
+        whole = total if self.done >= total else self.done - self.done % batch
+        for file in (*self._files.values(), self._pixels):
+            file.cut(whole)
 
     @property
     def done(self) -> int:
         """Images whose features are here."""
         return min(map(len, self._files.values()))
 
-    def keep(self, images: int) -> None:
-        """Drops all but the first ones."""
-        for file in self._files.values():
-            file.cut(images)
+    def show(self, images: Tensor) -> None:
+        """Keeps the next of the first images, uint8 (N,C,H,W); to be called before their features are added,
+        so that no image counts as done which is not here."""
+        self._pixels.append(images.flatten(1).float())
+
+    def shown(self) -> Tensor:
+        """The first images, uint8 (N,C,H,W)."""
+        rows = np.array(self._pixels.rows(), np.uint8)
+        return torch.from_numpy(rows).reshape(-1, *self._shape)
 
     def append(self, features: Mapping[str, Tensor]) -> None:
         """The features of the next batch, float32 (N,dimension) from each network."""

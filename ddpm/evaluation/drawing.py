@@ -43,20 +43,17 @@ class Drawing:
     def run(self, collection: Collection, first: First | None) -> Iterator[Event]:
         """Fills the collection, from where it stands to its end."""
         shown = min(self._total, GRID_LIMIT)
-        if first is not None and collection.done < shown:
-            collection.keep(0)  # the first images are to be shown together, and their pixels are not kept
         pace = Pace(self._subject, "samples")
         yield from pace.told(collection.done, self._total)
-        begun: list[Tensor] = []
         for images in batches(self._config.sampling, self._total):
             if images.start < collection.done:
                 continue
             pixels = yield from self._pixels(images, pace)
             features = yield from self._features(pixels, images.start, pace)
             if first is not None and images.start < shown:
-                begun.append(pixels)
+                collection.show(pixels)
                 if images.stop >= shown:
-                    yield first(torch.cat(begun)[:shown])
+                    yield first(collection.shown()[:shown])
             collection.append(features)
             yield from pace.told(images.stop, self._total)
 

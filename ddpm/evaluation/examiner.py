@@ -75,8 +75,14 @@ class Examiner:
         yield from self._refer(subject)
         total = self._config.evaluation.samples
         dimensions = {name: network.dimension for name, network in self._networks.items()}
-        batch = self._config.sampling.batch_size
-        collection = Collection(folder, dimensions, self._drawn_how(subject), batch, total)
+        collection = Collection(
+            folder,
+            dimensions,
+            self._config.data.shape,
+            self._drawn_how(subject),
+            batch=self._config.sampling.batch_size,
+            total=total,
+        )
         drawing = Drawing(subject, self._config, self._networks, self._check)
         yield from drawing.run(collection, first)
         pace = Pace(subject, "scores")

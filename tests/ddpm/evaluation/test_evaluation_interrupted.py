@@ -63,6 +63,7 @@ def undisturbed(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Outc
     assert {name: len(content) for name, content in result.files.items()} == {
         "inception.f32": 70 * 6 * 4,
         "classifier.f32": 70 * 4 * 4,
+        "pixels.f32": 64 * 8 * 8 * 4,
     }
     return result
 
@@ -116,9 +117,10 @@ def before_its_features_go(patch: pytest.MonkeyPatch) -> None:
 
 MOMENTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], int]] = {
     "first batch": (lambda patch: in_a_step(patch, 1), 0),
+    "second batch": (lambda patch: in_a_step(patch, 5), 32),
     "last batch": (lambda patch: in_a_step(patch, 7), 64),
-    "writing": (in_the_midst_of_writing, 0),
-    "grid": (before_the_grid, 0),
+    "writing": (in_the_midst_of_writing, 32),
+    "grid": (before_the_grid, 32),
     "end": (before_its_features_go, 70),
 }
 
