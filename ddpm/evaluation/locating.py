@@ -71,8 +71,8 @@ def _fetch(path: Path) -> Iterator[Progress]:
     """Write what is at the published address to `path`. Raises ValueError where it is another file."""
     digest = hashlib.sha256()
     with urllib.request.urlopen(trunk.URL, timeout=PATIENCE) as answer, path.open("wb") as file:
-        total = int(answer.headers.get("Content-Length") or 0)
-        done = 0
+        done, total = 0, int(answer.headers.get("Content-Length") or 0)
+        yield Progress(done, total)
         while piece := answer.read(_PIECE):
             file.write(piece)
             digest.update(piece)
