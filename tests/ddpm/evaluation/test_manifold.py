@@ -64,7 +64,7 @@ def test_ties_and_copies_are_inside(seed: int, reals: int, fakes: int) -> None:
     """Points of a coarse grid: many are alike or at equal distances. Far from zero, in float32."""
     generator = np.random.default_rng(seed)
     real, fake = (
-        (1e4 + generator.integers(0, 3, size=(count, 3)) / 4).astype(np.float32) for count in (reals, fakes)
+        (1e6 + generator.integers(0, 3, size=(count, 3)) / 4).astype(np.float32) for count in (reals, fakes)
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "BLOCK", 7)
