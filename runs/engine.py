@@ -16,6 +16,9 @@ from typing import Any
 from runs import interpreter
 from runs.errors import RunError
 
+#: Seconds that a process has to clean up when whoever asked has left.
+PATIENCE = 1.0
+
 
 def answers(module: str, *arguments: str) -> Generator[dict[str, Any], None, None]:
     """The objects that `python -m module arguments` prints, each as it comes.
@@ -39,14 +42,23 @@ def answers(module: str, *arguments: str) -> Generator[dict[str, Any], None, Non
                 yield _object(module, line)
             code = process.wait()
         finally:
-            process.terminate()  # nothing, where it has ended
-            process.wait()
+            _end(process)
             process.stdout.close()
         if code:
             errors.seek(0)
             lines = [line.strip() for line in errors if line.strip()]
             reason = lines[-1] if lines else _ended(code)
             raise RunError(f"{module} failed: {reason}")
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """At once: it may clean up, but in the middle of a long computation it hears of no signal."""
+    process.terminate()  # nothing, where it has ended
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _object(module: str, line: str) -> dict[str, Any]:

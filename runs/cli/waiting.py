@@ -6,7 +6,7 @@ import sys
 import time
 from types import TracebackType
 
-from runs.humanize import UNKNOWN, duration
+from runs.humanize import UNKNOWN, bytes_text, duration
 from runs.text import printable
 
 LINE_EVERY = 10.0  #: seconds between two plain lines
@@ -15,7 +15,7 @@ LINE_EVERY = 10.0  #: seconds between two plain lines
 class Waiting:
     """`with Waiting("training") as waiting: waiting.update(done, total)`; leaves nothing on a terminal.
 
-    `unit` says what is counted: "images".
+    `unit` says what is counted: "images"; "bytes" are shown as kB, MB, ….
     """
 
     def __init__(self, title: str, unit: str = "images") -> None:
@@ -33,12 +33,13 @@ class Waiting:
         if self._bar:
             self._bar.close()
 
-    def update(self, done: int, total: int, title: str | None = None) -> None:
-        """`total` 0 is unknown; another `title` begins another stage."""
+    def update(self, done: int, total: int, title: str | None = None, unit: str | None = None) -> None:
+        """`total` 0 is unknown; another `title` begins another stage, which may count something else."""
         now = time.monotonic()
+        self._unit = unit or self._unit
         if title not in (None, self._title) or self._began is None:
             self._title, self._began, self._next = title or self._title, (now, done), 0.0
-        counted = f"{done:,} of {total:,} {self._unit}" if total else f"{done:,} {self._unit}"
+        counted = self._counted(done, total)
         left = self._left(now, done, total)
         if self._bar:
             self._bar.show(self._title, counted, left, done, total)
@@ -46,6 +47,13 @@ class Waiting:
             self._next = now + LINE_EVERY
             sys.stderr.write(printable("  ".join(filter(None, (self._title, counted, left)))) + "\n")
             sys.stderr.flush()
+
+    def _counted(self, done: int, total: int) -> str:
+        if self._unit == "bytes":
+            return f"{bytes_text(done)} of {bytes_text(total)}" if total else bytes_text(done) if done else ""
+        if total:
+            return f"{done:,} of {total:,} {self._unit}"
+        return f"{done:,} {self._unit}" if done else ""
 
     def _left(self, now: float, done: int, total: int) -> str:
         """How long it will take still, once that can be said."""
