@@ -21,8 +21,10 @@ from ddpm.subject import Subject
 #: Takes the first images, uint8 (up to GRID_LIMIT,C,H,W), and tells of what it did with them.
 First = Callable[[Tensor], Event]
 
-#: Images whose features are computed between two looks at the clock and at requests to stop.
-_CPU_PART, _ACCELERATOR_PART = 8, 128
+
+def part_size(device: torch.device) -> int:
+    """Images whose features are computed between two looks at the clock and at requests to stop."""
+    return 8 if device.type == "cpu" else 128
 
 
 class Drawing:
@@ -35,7 +37,7 @@ class Drawing:
         self, subject: Subject, config: Config, networks: Mapping[str, Features], check: Callable[[], None]
     ) -> None:
         self._subject, self._config, self._networks, self._check = subject, config, networks, check
-        self._part = _CPU_PART if subject.device.type == "cpu" else _ACCELERATOR_PART
+        self._part = part_size(subject.device)
         self._total = config.evaluation.samples
         self.sampling_seconds = 0.0
         self.feature_seconds = 0.0

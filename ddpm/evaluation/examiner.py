@@ -13,7 +13,7 @@ import torch
 from ddpm.config import Config
 from ddpm.evaluation import classifier, locating, reference, scores
 from ddpm.evaluation.collection import Collection
-from ddpm.evaluation.drawing import Drawing, First
+from ddpm.evaluation.drawing import Drawing, First, part_size
 from ddpm.evaluation.features import Features, InceptionFeatures
 from ddpm.evaluation.pace import Pace, Stopped
 from ddpm.evaluation.places import Places
@@ -107,6 +107,7 @@ class Examiner:
                 self._places,
                 companions=settings.companions and name == INCEPTION,
                 floor=True,
+                batch=part_size(self._device),
             )
             self._references[name] = yield from self._finish(work, Pace(subject, "reference").told)
 
