@@ -31,11 +31,12 @@ from ddpm.events import (
     Notice,
     Started,
 )
+from ddpm.feed import Feed
 from ddpm.grids import GRID_LIMIT, write_grid
 from ddpm.images import to_uint8
 from ddpm.meter import Meter
 from ddpm.optimizer import learning_rate, load_state, make_optimizer, state_tensors
-from ddpm.randomness import DataOrder, derive
+from ddpm.randomness import derive
 from ddpm.sampling import batches, draw
 from ddpm.subject import Subject
 from ddpm.unet import UNet
@@ -111,14 +112,12 @@ class Training:
         config, device = self._config, self._device
         devices.be_deterministic(device)
         channels, size, _ = config.data.shape
-        self._images = images.to(device)
-        self._order = DataOrder(len(images), config.training.seed)
+        self._feed = Feed(images, config, config.diffusion.timesteps, device)
         self._marginals = Marginals.of(schedules.make(config.diffusion), device)
         network = UNet(config.model, channels, size).to(device).to(memory_format=torch.channels_last)
         self._network = network.train()
         self._ema = EMA(network, config.training.ema_decay)
         self._optimizer = make_optimizer(network, config.training)
-        self._generator = torch.Generator(device)
         self._meter = Meter(device)
 
     def _load(self, dataset_size: int) -> Iterator[Event]:
@@ -189,7 +188,7 @@ class Training:
         rate = learning_rate(training, self.step)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        x_0, times, noise = self._draw()
+        x_0, times, noise = self._feed.batch(self.images_seen)
         torch.manual_seed(derive(training.seed, "dropout", self.images_seen))
         loss = torch.zeros((), device=self._device)
         parts = (tensor.chunk(training.accumulation) for tensor in (x_0, times, noise))
@@ -203,22 +202,6 @@ class Training:
         self.step += 1
         self._ema.update(self._network, self.step)
         self._meter.add(loss, norm, rate)
-
-    def _draw(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What this step uses: images, their timesteps and noise, whatever parts they are computed in."""
-        training, device, generator = self._config.training, self._device, self._generator
-        generator.manual_seed(derive(training.seed, "step", self.images_seen))
-        indices = self._order.batch(self.images_seen, training.batch_size)
-        if device.type == "cuda":
-            indices = indices.pin_memory()  # so that the copy waits for nothing
-        x_0 = self._images[indices.to(device, non_blocking=True)].float().div_(127.5).sub_(1)
-        count = len(x_0)
-        if self._config.data.flip:
-            mirrored = torch.rand(count, generator=generator, device=device) < 0.5
-            x_0 = torch.where(mirrored[:, None, None, None], x_0.flip(3), x_0)
-        times = torch.randint(len(self._marginals.signal), (count,), generator=generator, device=device)
-        noise = torch.randn(x_0.shape, generator=generator, device=device)
-        return x_0.contiguous(memory_format=torch.channels_last), times, noise
 
     def _loss(self, x_0: Tensor, times: Tensor, noise: Tensor) -> Tensor:
         bfloat16 = self._precision == torch.bfloat16
@@ -287,7 +270,7 @@ class Training:
             "step": self.step,
             "images_seen": self.images_seen,
             "milestone": milestone,
-            "dataset_size": len(self._images),
+            "dataset_size": len(self._feed),
             "config": self._config.to_dict(),
         }
 
