@@ -92,14 +92,32 @@ def evaluating(state: dict[str, Any] | None) -> EvaluatingRow | None:
     return EvaluatingRow(state["stage"], state["done"], state["total"], seconds_left(state))
 
 
+def followed(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
+    """`now` (fields of events.Evaluating) with what its pace is reckoned from: "since", [done, seconds] of
+    the first event of this stage in this process, and "mark", [done, seconds, seconds] from and until which
+    the latest batch was drawn, None before one was: then `done` stands still; with the features it moves on.
+    """
+    same = before and (before["stage"], before["total"]) == (now["stage"], now["total"])
+    if before is None or not same or now["done"] < before["done"]:
+        return {**now, "since": [now["done"], now["seconds"]], "mark": None}
+    since, mark = before["since"], before["mark"]
+    if now["done"] == before["done"]:
+        begun = mark[1] if mark and mark[0] == now["done"] else before["seconds"]
+        mark = [now["done"], begun, now["seconds"]]
+    return {**now, "since": since, "mark": mark}
+
+
 def seconds_left(state: dict[str, Any]) -> float | None:
-    """Of the present stage, at the pace of this process."""
-    done, seconds = (
-        state[key] - first for key, first in zip(("done", "seconds"), state["since"], strict=True)
-    )
-    if done <= 0 or seconds <= 0:
+    """Of the present stage, at the pace of this process: of its whole batches. In the first one the pace is
+    known once its features have taken as long as its drawing."""
+    first, begun = state["since"]
+    done, seconds, until = state["mark"] or (first, begun, begun)
+    if done == first and state["seconds"] - until >= until - seconds:
+        done, seconds = state["done"], state["seconds"]
+    if done <= first or seconds <= begun:
         return None
-    return float(seconds / done * max(0, state["total"] - state["done"]))
+    left = (seconds - begun) / (done - first) * (state["total"] - done)
+    return float(max(0.0, left - (state["seconds"] - seconds)))
 
 
 _BY_AGE = (evaluation.c.created_at, evaluation.c.run_id, evaluation.c.step)

@@ -57,6 +57,7 @@ def detail_of(connection: Connection, run_id: int, home: Home) -> RunDetail | No
         samples=_samples(connection, row),
         frame=_frame(progress, row),
         bytes=rest.bytes,
+        parent_step=None if row.kind == "train" else progress.step,
         evaluations=evaluations.of_run(connection, run_id),
         evaluating=evaluations.evaluating(progress.evaluating) if row.status == "running" else None,
     )

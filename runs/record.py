@@ -42,8 +42,8 @@ class Progress:
     notices: list[str] = field(default_factory=list)
     frame: dict[str, Any] | None = None  #: fields of rows.DenoisingRow, paths relative
     frame_time: float | None = None
-    #: Fields of events.Evaluating, with the first of this stage since the latest start ("since": [done,
-    #: seconds]); None where no evaluation is at work.
+    #: Fields of events.Evaluating and what their pace is reckoned from (`runs.evaluations.followed`); None
+    #: where no evaluation is at work.
     evaluating: dict[str, Any] | None = None
     drawn: int | None = None  #: images that an evaluation has drawn, its earlier starts' too
     bad_lines: int = 0
@@ -178,11 +178,8 @@ class Batch:
         done, total = files.as_whole(event.get("done")), files.as_whole(event.get("total"))
         if stage is None or seconds is None or done is None or total is None:
             return False
-        before = self.progress.evaluating
-        same = before and (before["stage"], before["total"]) == (stage, total) and before["done"] <= done
-        since = before["since"] if before and same else [done, seconds]
-        self.progress.evaluating = {"stage": stage, "done": done, "total": total, "seconds": seconds}
-        self.progress.evaluating["since"] = since
+        now = {"stage": stage, "done": done, "total": total, "seconds": seconds}
+        self.progress.evaluating = evaluations.followed(self.progress.evaluating, now)
         if stage == "samples":
             self.progress.drawn = done
         return True

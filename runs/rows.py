@@ -127,6 +127,7 @@ class RunDetail:
     #: Of this run's checkpoints, or what an evaluating run found; oldest first.
     evaluations: tuple[EvaluationRow, ...] = ()
     evaluating: EvaluatingRow | None = None  #: while an evaluation works
+    parent_step: int | None = None  #: of the checkpoint that a sampling or evaluating run works with
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,11 @@ def arguments(parser: Parser) -> None:
     )
     for key, (flags, metavar, meaning) in OPTIONS.items():
         parser.add_argument(*flags, dest=key, metavar=metavar, help=meaning)
-    parser.add_argument("--no-companions", action="store_true", help="FID alone, without KID, precision, …")
+    parser.add_argument(
+        "--companions",
+        action=argparse.BooleanOptionalAction,
+        help="also KID, precision, recall, …; with --no-companions FID alone",
+    )
     starting.naming_arguments(parser)
     starting.following_arguments(parser)
 
@@ -71,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     with open_catalogue(home) as catalogue:
         parent = directory(catalogue.find(name))
     given = [f"{key}={value}" for key in OPTIONS if (value := getattr(args, key)) is not None]
-    given += ["evaluation.companions=false"] if args.no_companions else []
+    given += [] if args.companions is None else [f"evaluation.companions={str(args.companions).lower()}"]
     config = configfiles.override(parent.config(), given)
     starting.check_device(args.device)
     missing = _tell_time(home, parent, step, config, args.device)
@@ -115,7 +119,7 @@ def _tell_time(home: Home, parent: RunDirectory, step: int | None, config: Confi
         f"{duration(found.feature_seconds)} for their features",
     ]
     if found.reference_images:
-        of = f"{found.reference_images:,} images of {config.data.dataset}"
+        of = f"{found.reference_images:,} images of the data set"
         parts.append(f"{duration(found.reference_seconds)} for those of {of}, once")
     say(f"About {duration(found.seconds)} on {found.device}: {', '.join(parts)}.")
     return found.reference_images

@@ -60,10 +60,10 @@ def _print(standing: Standing, first: Standing) -> None:
     from runs.cli.scores import floor_words, listing_cells, protocol_words
     from runs.text import printable
 
-    lines = [f"protocol {standing.protocol_id}: {protocol_words(standing.protocol)}"]
+    lines = [f"protocol {standing.protocol_id}", protocol_words(standing.protocol)]
     if standing is not first:
         print()
-        lines.append(f"not to be ranked with the first: {'; '.join(_differences(standing, first))}")
+        lines.append(f"not to be ranked with {first.protocol_id}: {'; '.join(_differences(standing, first))}")
     lines += filter(None, [floor_words(standing.floor)])
     for line in lines:
         print(printable(line))

@@ -84,22 +84,26 @@ def floor_words(floor: Mapping[str, Any] | None) -> str:
 
 
 def protocol_words(protocol: Mapping[str, Any]) -> str:
-    """A protocol in one line."""
-    return " · ".join(text for name, text in protocol_facts(protocol) if name != "companions")
+    """A protocol in one line, without what is seldom another: hashes, shape, companions."""
+    features, reference, sampling, _ = _parts(protocol)
+    split, images = _text(reference.get("split")), _count(reference.get("images"))
+    words = [
+        f"{_network(features)}, {_text(features.get('convention'))}",
+        f"{_text(reference.get('dataset'))} {split} ({images})",
+        f"{_count(protocol.get('samples'))} samples",
+        _sampling(sampling),
+    ]
+    return " · ".join(words)
 
 
 def protocol_facts(protocol: Mapping[str, Any], seed: int | None = None) -> list[tuple[str, str]]:
     """(part, what it says) of a protocol. It may be anyone's: whatever is missing in it is unknown."""
-    features, reference, sampling, companions = (
-        found if isinstance(found := protocol.get(key), dict) else {}
-        for key in ("features", "reference", "sampling", "companions")
-    )
-    network = str(features.get("network", UNKNOWN)).replace("inception-2015-12-05", "Inception of 2015-12-05")
+    features, reference, sampling, companions = _parts(protocol)
     weights = str(features.get("weights", UNKNOWN))[:12]
     shape = "×".join(map(_text, s)) if isinstance(s := reference.get("shape"), list) else UNKNOWN
     samples = f"{_count(protocol.get('samples'))} images"
     facts = [
-        ("features", f"{network} ({weights}), {_text(features.get('convention'))} convention"),
+        ("features", f"{_network(features)} ({weights}), {_text(features.get('convention'))} convention"),
         (
             "reference",
             f"{_text(reference.get('dataset'))} {_text(reference.get('split'))}, "
@@ -113,15 +117,24 @@ def protocol_facts(protocol: Mapping[str, Any], seed: int | None = None) -> list
     return facts
 
 
+def _parts(protocol: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    keys = ("features", "reference", "sampling", "companions")
+    return [found if isinstance(found := protocol.get(key), dict) else {} for key in keys]
+
+
+def _network(features: Mapping[str, Any]) -> str:
+    return _text(features.get("network")).replace("inception-2015-12-05", "Inception")
+
+
 def _sampling(sampling: Mapping[str, Any]) -> str:
     if not sampling:
         return "by no sampler of ours"
-    parts = [f"{_text(sampling.get('sampler'))} in {_text(sampling.get('steps'))} steps"]
-    parts.append(f"{_text(sampling.get('spacing'))} spacing")
+    parts = [f"{_text(sampling.get('sampler'))} {_text(sampling.get('steps'))} steps"]
+    parts.append(_text(sampling.get("spacing")))
     if sampling.get("eta") is not None:
-        parts.append(f"eta {sampling['eta']:g}" if _number(sampling["eta"]) is not None else "eta unknown")
+        parts.append(f"eta {_text(sampling['eta'])}")
     averaged = sampling.get("weights") == "ema"
-    parts.append(f"averaged weights ({_text(sampling.get('ema_decay'))})" if averaged else "raw weights")
+    parts.append(f"ema {_text(sampling.get('ema_decay'))}" if averaged else _text(sampling.get("weights")))
     return ", ".join(parts)
 
 
@@ -173,4 +186,4 @@ def _count(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    return UNKNOWN if value is None else str(value)
+    return UNKNOWN if value is None else f"{value:g}" if type(value) is float else str(value)

@@ -53,7 +53,7 @@ def _page(detail: RunDetail) -> list[str]:
     for title, content in parts:
         if content:
             lines += ["", _bold(title)] if title else []
-            lines += [f"  {_literal(line)}" for line in content]
+            lines += [f"  {_literal(line)}".rstrip() for line in content]
     return lines
 
 
@@ -63,11 +63,12 @@ def _facts(detail: RunDetail) -> list[str]:
     from runs.humanize import UNKNOWN, age, bytes_text, count, duration, rate
 
     row = detail.row
+    at = "" if detail.parent_step is None else f"@{detail.parent_step}"
     device = f"{row.device} ({detail.device_name})" if row.device and detail.device_name else row.device
     facts = {
         "status": status_text(row.status)[0],
         "error": detail.error,
-        "kind": row.kind + (f" of run {row.parent}" if row.parent is not None else ""),
+        "kind": row.kind + (f" of run {row.parent}{at}" if row.parent is not None else ""),
         "preset": row.preset,
         "tags": ", ".join(row.tags),
         "step" if row.kind == "train" else "images": progress(row),
@@ -79,7 +80,7 @@ def _facts(detail: RunDetail) -> list[str]:
         "fid": number(row.fid),
         "device": device,
         "parameters": _exact(detail.parameters),
-        "data set size": _exact(detail.dataset_size),
+        "data set size": _exact(detail.dataset_size) if row.kind == "train" else "",
         "created": f"{row.created_at} ({age(row.created_at)} ago)",
         "started": detail.started_at,
         "ended": row.ended_at,

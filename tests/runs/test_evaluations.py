@@ -270,6 +270,28 @@ def test_an_evaluation_that_goes_on_reckons_by_its_own_pace(home: Home) -> None:
             assert catalogue.find("2").seconds_left == pytest.approx(5.0)
 
 
+def test_the_time_left_is_reckoned_by_whole_batches(home: Home) -> None:
+    """A batch is drawn for long, and then its images are done one after the other."""
+    path = make_evaluation(home, 2, make_run(home, 1))
+
+    def left(*events: tuple[int, float]) -> float | None:
+        append(path, *(evaluating("samples", done, seconds=seconds) for done, seconds in events))
+        catalogue.sync()
+        return catalogue.find("2").seconds_left
+
+    with Catalogue(home) as catalogue, alive(path):
+        assert left((0, 0.0), (0, 10.0), (0, 90.0)) is None
+        assert left((8, 92.0), (16, 100.0)) is None  # the next batch has to be drawn first
+        assert left((16, 101.0)) == pytest.approx(3 * 100 - 1)
+        assert left((16, 190.0)) == pytest.approx(3 * 100 - 90)
+        assert left((24, 195.0)) == pytest.approx(3 * 100 - 95)
+        assert left((32, 200.0), (32, 201.0)) == pytest.approx(2 * 100 - 1)
+        assert left((32, 999.0)) == 0.0  # longer than the others
+        append(path, started(10))
+        assert left((32, 0.0), (32, 2.0), (40, 3.0)) is None
+        assert left((48, 4.0)) == pytest.approx(16 * 4.0 / 16)  # the features take long, the drawing does not
+
+
 def test_while_a_training_evaluates_itself_its_own_steps_count(home: Home) -> None:
     path = make_run(home, 1)
     append(path, started(), metrics(10), evaluating("samples", 5, step=10), evaluating("samples", 9, step=10))
