@@ -52,7 +52,7 @@ def score(rows: np.ndarray, statistics: Statistics, features: np.ndarray | None)
     Without features of the reference: FID alone. EngineError for fewer than two rows, for features that
     are not finite, and for other dimensions than the reference's.
     """
-    return between(statistics_of(rows), subset(rows), statistics, features)
+    return between(statistics_of(rows), None if features is None else subset(rows), statistics, features)
 
 
 def between(

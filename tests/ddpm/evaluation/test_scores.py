@@ -11,7 +11,7 @@ from ddpm.evaluation.frechet import frechet_distance
 from ddpm.evaluation.kid import kid
 from ddpm.evaluation.manifold import manifold
 from ddpm.evaluation.moments import statistics_of
-from ddpm.evaluation.scores import Scores, score
+from ddpm.evaluation.scores import Scores, between, score
 from ddpm.events import Evaluated
 
 
@@ -41,6 +41,13 @@ def test_fid_is_against_the_statistics_and_the_companions_against_the_features()
     found = score(fake, statistics_of(everything), everything[:200])
     assert found.fid == frechet_distance(statistics_of(fake), statistics_of(everything))
     assert found.density == manifold(everything[:200], fake).density
+
+
+def test_statistics_that_are_known_already_are_not_computed_again() -> None:
+    real, fake = features(0), features(1)
+    statistics = statistics_of(real)
+    assert between(statistics_of(fake), fake, statistics, real) == score(fake, statistics, real)
+    assert between(statistics_of(fake), None, statistics, real) == score(fake, statistics, None)
 
 
 def test_without_features_of_the_reference_there_is_fid_alone() -> None:
@@ -75,8 +82,9 @@ def test_the_subset_is_from_everywhere_and_always_the_same(monkeypatch: pytest.M
     assert len(set(chosen)) == 100
     assert np.histogram(chosen, bins=5, range=(0, 1000))[0].min() >= 10
     assert np.array_equal(scores.subset(rows)[:, 0], chosen)
-    assert scores.subset(rows[:100]) is not None
+    assert np.array_equal(scores.chosen(1000), chosen)
     assert np.array_equal(scores.subset(rows[:100]), rows[:100])
+    assert np.array_equal(scores.chosen(100), np.arange(100))
 
 
 def test_they_are_plain_data_with_the_names_of_the_event() -> None:
