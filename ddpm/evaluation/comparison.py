@@ -97,11 +97,10 @@ def compare(
     gathered = yield from _Gathering(ruler, places, device, companions).both(subject, target)
     yield Told("scores", 0, 0)
     one, other = gathered
-    found = scores.between(one.statistics, one.features, other.statistics, other.features)
+    rows, real = (one.features, other.features) if companions else (None, None)
+    found = scores.between(one.statistics, rows, other.statistics, real)
     sides = _side(subject, one), _side(target, other)
-    used = None
-    if one.features is not None and other.features is not None:
-        used = scores.companions() | {"reference_features": len(other.features)}
+    used = None if real is None else scores.companions() | {"reference_features": len(real)}
     protocol = Protocol(ruler.identity, other.identity, sides[0].images, None, used)
     notes = rulers.notes(subject, target, ruler, found)
     return Result(found, *sides, other.floor, protocol, notes)

@@ -73,10 +73,10 @@ def load(path: Path) -> tuple[Statistics, dict[str, Any]]:
     if {"mu", "sigma"} <= set(found):
         mean, covariance = _numbers(path, "mu"), _numbers(path, "sigma")
         return Statistics(*_checked(path, mean, covariance), count=0, factor=None), {}
-    mean, count = _numbers(path, "mean"), _numbers(path, "count")
-    if count.size != 1 or not count.item().is_integer():
+    mean, stored = _numbers(path, "mean"), _numbers(path, "count")
+    if stored.size != 1 or not stored.item().is_integer():
         raise EngineError(f"{shown(path)}: count is no whole number")
-    count = int(count.item())
+    count = int(stored.item())
     if count < 2:
         raise EngineError(f"{shown(path)}: count is {count}; statistics need at least 2 images")
     factor = None
