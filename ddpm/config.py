@@ -171,7 +171,9 @@ class SamplingConfig(Section):
 class EvaluationConfig(Section):
     """How good the images are: distances between features of samples and of the data set."""
 
-    every: int = Field(0, ge=0, description="Steps between evaluations while training; 0: none")
+    every: int = Field(
+        0, ge=0, description="Steps between evaluations while training, one more at the end; 0: none"
+    )
     samples: int = Field(10_000, ge=2, le=1_000_000, description="Images drawn; papers take 50,000")
     convention: Literal["tensorflow", "pytorch-fid"] = Field(
         "tensorflow", description="Resize and scaling before Inception; tensorflow is what papers report"
