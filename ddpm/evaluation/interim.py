@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,7 @@ class Interim:
         Drops what was left half done of any step but this one: the weights are no longer those.
         """
         if not self.unfinished(step):
-            collection.remove(self._folder)
+            self._clear()
         if self._every and self._examiner is None:
             yield Notice(
                 "evaluation.every: no places to evaluate with were given; the training goes on without"
@@ -94,8 +95,12 @@ class Interim:
         except Exception as error:
             # As above. Its features may be what fills the disk that the next checkpoint needs.
             yield Notice(f"step {subject.step} was not evaluated: {_told(error)}")
-            collection.remove(self._folder)
+            self._clear()
         return True
+
+    def _clear(self) -> None:
+        with suppress(OSError):  # it takes room and does no harm: the next evaluation begins anew
+            collection.remove(self._folder)
 
 
 def _told(error: Exception) -> str:

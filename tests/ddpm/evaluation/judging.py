@@ -13,6 +13,7 @@ from torch import Tensor
 from ddpm.config import Config
 from ddpm.evaluation import examiner
 from ddpm.evaluation.evaluation import Evaluation
+from ddpm.evaluation.features import Features
 from ddpm.evaluation.places import Places
 from ddpm.evaluation.progress import Steps
 from ddpm.events import Evaluated
@@ -51,10 +52,10 @@ class Projection:
         return torch.tanh(pixels @ matrix / 4).float()
 
 
-def use(patch: pytest.MonkeyPatch, **networks: Projection) -> None:
+def use(patch: pytest.MonkeyPatch, **networks: Features) -> None:
     """Has examiners measure with these instead of Inception's network."""
 
-    def made(*_: object) -> Steps[dict[str, Projection]]:
+    def made(*_: object) -> Steps[dict[str, Features]]:
         yield from ()
         return networks
 

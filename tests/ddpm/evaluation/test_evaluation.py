@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from ddpm import data, subject
+from ddpm import checkpoint, data, subject
 from ddpm.errors import EngineError
 from ddpm.evaluation import drawing
+from ddpm.evaluation.classifier import ClassifierFeatures
 from ddpm.evaluation.evaluation import Evaluation
 from ddpm.evaluation.moments import statistics_of
 from ddpm.evaluation.scores import score
@@ -20,6 +21,7 @@ from ddpm.events import Ended, Evaluated, Evaluating, Event, SamplesWritten, Sta
 from ddpm.images import read_png_text, to_uint8
 from ddpm.samplers.steps import SampleStep
 from ddpm.sampling import batches, draw
+from ddpm.training import Training
 from tests.ddpm.evaluation.judging import Projection, evaluation, places, settings, use
 
 
@@ -118,6 +120,25 @@ def test_a_second_network_gives_a_distance_of_its_own(
     assert both.classifier_fd == alone.fid
     assert both.protocol["companions"] == {"classifier": "00" * 32}
     assert alone.classifier_fd is None
+
+
+@pytest.mark.real_data
+def test_digits_of_mnist_are_also_judged_by_the_classifier(
+    tmp_path: Path, real_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its reference comes with the package; what a network of two steps draws is far above the floor."""
+    config = settings("data.dataset=mnist", "training.steps=2", "sampling.steps=2")
+    list(Training(config, tmp_path, device="cpu", data_root=real_data))
+    use(monkeypatch, inception=Projection(), classifier=ClassifierFeatures())
+    kept = dataclasses.replace(places(tmp_path), data_root=real_data)
+    work = Evaluation(config, checkpoint.folder(tmp_path, 2), tmp_path, places=kept, device="cpu")
+    event = found(list(work))
+    assert not list(kept.references.glob("*classifier*.npz"))
+    assert event.floor is not None
+    assert event.classifier_fd > 10 * event.floor["classifier_fd"] > 0
+    assert event.fid > 10 * event.floor["fid"] > 0
+    assert event.floor["split"] == "test"
+    assert event.protocol["companions"] == {"classifier": ClassifierFeatures().identity["weights"]}
 
 
 # -- what goes wrong --------------------------------------------------------------------------------
