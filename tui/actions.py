@@ -12,10 +12,15 @@ from tui.screens.base import Place
 
 if TYPE_CHECKING:
     from runs.directory import RunDirectory
+    from tui.screens.fromcheckpoint import CheckpointScreen
+
+
+#: Of which runs one can ask for more: a training's checkpoints, or once more what was done with one.
+_KINDS = {"sample": ("train", "sample"), "evaluate": ("train", "evaluate"), "clone": ("train",)}
 
 
 class RunActions(Place):
-    """Stop, resume, delete, sample, clone, edit, copy the path of `chosen()`."""
+    """Stop, resume, delete, sample, evaluate, clone, edit, copy the path of `chosen()`."""
 
     def chosen(self) -> RunRow | None:
         """The run that a key means."""
@@ -26,9 +31,9 @@ class RunActions(Place):
         if action == "stop":
             return run is not None and run.status == "running"
         if action == "resume":
-            return run is not None and run.kind == "train" and run.status != "running" and not _complete(run)
-        if action in ("sample", "clone"):
-            return run is not None and (run.kind == "train" or action == "sample")
+            return run is not None and run.status != "running" and _can_go_on(run)
+        if action in _KINDS:
+            return run is not None and run.kind in _KINDS[action]
         if action == "delete":
             return run is not None and run.status != "running"
         if action in ("edit", "copy_path", "open", "mark"):
@@ -52,7 +57,8 @@ class RunActions(Place):
 
         def asked(first: bool) -> None:
             if first:
-                self.say(f"{run.name} was asked to stop; it writes a checkpoint first")
+                kept = "it writes a checkpoint first" if run.kind == "train" else "what it has made is kept"
+                self.say(f"{run.name} was asked to stop; {kept}")
                 self.cockpit.look_now()
             else:
                 self._force(run)
@@ -75,7 +81,7 @@ class RunActions(Place):
             Confirm(
                 f"{run.name} was asked to stop already. End it now?",
                 "end it now",
-                "What it did since its last checkpoint is lost.",
+                "What it did since its last checkpoint is lost." if run.kind == "train" else "",
             ),
             answered,
         )
@@ -182,19 +188,24 @@ class RunActions(Place):
     def action_sample(self) -> None:
         from tui.screens.sample import SampleScreen
 
-        run = self.chosen()
+        self._from_checkpoint(SampleScreen, "sampling")
+
+    def action_evaluate(self) -> None:
+        from tui.screens.evaluate import EvaluateScreen
+
+        self._from_checkpoint(EvaluateScreen, "sampling", "evaluation")
+
+    def _from_checkpoint(self, form: type[CheckpointScreen], *sections: str) -> None:
+        """Asks how; for a run that did it before, with its checkpoint and its `sections` of settings."""
+        run, store = self.chosen(), self.cockpit.store
         if run is None:
             return
-        if run.kind == "sample":
-            self._sample_again(run)
-        else:
-            self.app.push_screen(SampleScreen(run))
-
-    def _sample_again(self, run: RunRow) -> None:
-        """From the run and the checkpoint that a sampling run's images come from, with its settings."""
-        store, parent = self.cockpit.store, run.parent
+        if run.kind == "train":
+            self.app.push_screen(form(run))
+            return
+        parent = run.parent
         if parent is None:
-            self.say(f"the run that {run.name} drew from is gone", "warning")
+            self.say(f"the run whose checkpoint {run.name} took is gone", "warning")
             return
 
         def read() -> tuple[RunRow, RunDetail, int | None]:
@@ -202,14 +213,16 @@ class RunActions(Place):
             return store.detail(parent).row, store.detail(run.id), origin.get("step")
 
         def ask(answer: tuple[RunRow, RunDetail, int | None]) -> None:
-            from tui.screens.sample import SampleScreen
-
             origin, detail, step = answer
-            self.app.push_screen(
-                SampleScreen(origin, step, like={"sampling": detail.config.get("sampling", {})})
-            )
+            like = {section: detail.config.get(section, {}) for section in sections}
+            self.app.push_screen(form(origin, step, like=like))
 
         self.background("again", read, ask)
+
+    def action_leaderboard(self) -> None:
+        from tui.screens.leaderboard import LeaderboardScreen
+
+        self.app.push_screen(LeaderboardScreen())
 
     def action_clone(self) -> None:
         from tui.screens.new import NewScreen
@@ -219,8 +232,12 @@ class RunActions(Place):
             self.app.push_screen(NewScreen(clone=run))
 
 
-def _complete(run: RunRow) -> bool:
-    return run.step is not None and run.total_steps is not None and run.step >= run.total_steps
+def _can_go_on(run: RunRow) -> bool:
+    """Whether an ended run has something left to do."""
+    if run.kind == "evaluate":
+        return run.status != "finished"
+    complete = run.step is not None and run.total_steps is not None and run.step >= run.total_steps
+    return run.kind == "train" and not complete
 
 
 def _directory(run: RunRow) -> RunDirectory:

@@ -158,11 +158,19 @@ class DdpmApp(Background, App[None]):
         return ()
 
 
+_SCREENS = (
+    "new", "run", "sampling", "evaluating", "sample", "evaluate", "leaderboard", "compare", "dialogs", "help"
+)  # fmt: skip
+_PANES = (
+    "charts", "samples", "evaluation", "scores", "checkpoints", "log", "config", "about", "denoising"
+)  # fmt: skip
+
+
 def _import_screens() -> None:
     """Before they are asked for: the first opening of each is then as quick as any other."""
-    for place in ("new", "run", "sampling", "sample", "compare", "dialogs", "help"):
+    for place in _SCREENS:
         importlib.import_module(f"tui.screens.{place}")
-    for pane in ("charts", "samples", "checkpoints", "log", "config", "about", "denoising"):
+    for pane in _PANES:
         importlib.import_module(f"tui.panes.{pane}")
     importlib.import_module("tui.palette")
 
@@ -172,6 +180,10 @@ def _screen_of(run: RunRow) -> Place:
         from tui.screens.sampling import SamplingScreen
 
         return SamplingScreen(run)
+    if run.kind == "evaluate":
+        from tui.screens.evaluating import EvaluatingScreen
+
+        return EvaluatingScreen(run)
     from tui.screens.run import RunScreen
 
     return RunScreen(run)

@@ -30,6 +30,15 @@ def number(value: float | None, ink: Ink) -> Text:
     return Text(f"{value:.4f}"[:6] if value < 100 else f"{value:.1f}")
 
 
+def distance(value: float) -> str:
+    """A Fréchet distance: "12.34", "0.0123", "241.3", "1.2k"."""
+    if abs(value) >= 1000:
+        return humanize.count(value)
+    if abs(value) >= 100:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if abs(value) >= 0.1 or value == 0 else f"{value:.4f}"
+
+
 def unknown(ink: Ink) -> Text:
     return Text(humanize.UNKNOWN, style=ink.faint)
 
@@ -40,7 +49,7 @@ def status_text(status: str, ink: Ink) -> Text:
 
 
 def name_text(run: RunRow, ink: Ink) -> Text:
-    """The name; images drawn by a sampling run are told apart by an arrow."""
+    """The name; runs that work on another's checkpoint are told apart by an arrow."""
     if run.kind == "train":
         return Text(printable(run.name), style=ink.strong)
     return Text("↳ ", style=ink.faint).append(printable(run.name), style=ink.text)
@@ -91,6 +100,10 @@ def _age(run: RunRow, width: int, ink: Ink) -> Text:
     return Text(humanize.age(run.created_at), style=ink.dim)
 
 
+def _fid(run: RunRow, width: int, ink: Ink) -> Text:
+    return unknown(ink) if run.fid is None else Text(distance(run.fid))
+
+
 def columns(sparks: Sparks) -> list[Column[RunRow]]:
     """All columns in their order; `sparks` is filled by the screen as rows come into sight."""
 
@@ -103,13 +116,13 @@ def columns(sparks: Sparks) -> list[Column[RunRow]]:
         Column("status", "status", 10, lambda r, w, i: status_text(r.status, i), sort="status"),
         Column("id", "id", 5, lambda r, w, i: Text(f"#{r.id}", style=i.dim), right=True, rank=3, sort="id"),
         Column("name", "name", 14, lambda r, w, i: name_text(r, i), grows=True, sort="name"),
-        Column("kind", "kind", 6, lambda r, w, i: _text(r.kind, i), rank=3, sort="kind"),
-        Column("preset", "preset", 13, lambda r, w, i: _text(r.preset, i), rank=4, sort="preset"),
+        Column("kind", "kind", 8, lambda r, w, i: _text(r.kind, i), rank=3, sort="kind"),
+        Column("preset", "preset", 13, lambda r, w, i: _text(r.preset, i), rank=5, sort="preset"),
         Column("step", "step", 15, progress_text, rank=1, sort="step"),
         Column("images_seen", "images", 6, _seen, right=True, rank=3, sort="images_seen"),
         Column("loss", "loss", 7 + SPARK, loss, rank=2, sort="loss"),
-        Column("images_per_second", "img/s", 6, _rate, right=True, rank=3, sort="images_per_second"),
-        Column("fid", "FID", 6, lambda r, w, i: number(r.fid, i), right=True, rank=5, sort="fid"),
+        Column("images_per_second", "img/s", 6, _rate, right=True, rank=4, sort="images_per_second"),
+        Column("fid", "FID", 6, _fid, right=True, rank=3, sort="fid"),
         Column("device", "device", 7, lambda r, w, i: _text(r.device, i), rank=3, sort="device"),
         Column("tags", "tags", 14, lambda r, w, i: Text(printable(" ".join(r.tags)), style=i.accent), rank=3),
         Column("created_at", "created", 16, _created, rank=3, sort="created_at"),

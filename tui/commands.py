@@ -71,6 +71,31 @@ def sample(
     return (*words, *_identity("", (), device), *home)
 
 
+def evaluate(
+    run: str,
+    step: int,
+    config: Config,
+    usual: Config,
+    *,
+    home: Sequence[str] = (),
+) -> tuple[str, ...]:
+    """Of a run's checkpoint; what is as `usual` in the run's configuration needs no word."""
+    words = [PROGRAM, "evaluate", f"{run}@{step}", "-n", str(config.evaluation.samples)]
+    for section, keys in (
+        ("sampling", ("sampler", "steps", "eta", "spacing", "seed")),
+        ("evaluation", ("reference", "convention", "companions", "weights")),
+    ):
+        for key in keys:
+            value = getattr(getattr(config, section), key)
+            if value == getattr(getattr(usual, section), key):
+                continue
+            if isinstance(value, bool):
+                words.append(f"--{'' if value else 'no-'}{key}")
+            else:
+                words += [f"--{key}", "unset" if value is None else configfiles.format_value(value)]
+    return (*words, *home)
+
+
 def _identity(name: str, tags: Sequence[str], device: str) -> list[str]:
     words = ["--name", name] if name else []
     for tag in tags:

@@ -64,19 +64,26 @@ def face(key: str) -> str:
 _STOP = Key("x", "stop", "stop", "Stop the run; it finishes its step and writes a checkpoint first")
 _RESUME = Key("r", "resume", "resume", "Resume the run; it goes on from its last checkpoint")
 _SAMPLE = Key("p", "sample", "sample", "Draw images with a checkpoint of the run")
+_EVALUATE = Key("E", "evaluate", "evaluate", "Evaluate a checkpoint of the run: FID and its companions")
+_LEADERBOARD = Key(
+    "L", "leaderboard", "leaderboard", "Leaderboard; all evaluations, equal protocols together"
+)
 _CLONE = Key("C", "clone", "", "New run with this run's configuration; change what you like first")
 _EDIT = Key("e", "edit", "", "Edit name, tags and notes")
 _COPY = Key("y", "copy_path", "", "Copy the path of the run's folder")
 
 #: Places that are screens.
-SCREENS = ("runs", "new", "run", "sampling", "sample", "compare")
+SCREENS = ("runs", "new", "run", "sampling", "evaluating", "sample", "evaluate", "leaderboard", "compare")
 
 TITLES = {
     "runs": "Runs",
     "new": "New run",
     "run": "A training run",
     "sampling": "A sampling run",
+    "evaluating": "An evaluating run",
     "sample": "Sample",
+    "evaluate": "Evaluate",
+    "leaderboard": "Leaderboard",
     "compare": "Compare",
     FORMS: "In a form",
     LISTS: "In a table",
@@ -96,8 +103,10 @@ TABLE: dict[str, tuple[Key, ...]] = {
         Key("space", "mark", "mark", "Mark the run for a comparison", palette=False),
         Key("c", "compare", "compare", "Compare the marked runs", first=True),
         _SAMPLE,
+        _EVALUATE,
         _STOP,
         _RESUME,
+        _LEADERBOARD,
         Key("s", "sort", "sort", "Sort by the next column; a click on a column's title does too"),
         Key("S", "reverse", "", "Reverse the order"),
         Key("v", "columns", "columns", "Choose which columns are shown"),
@@ -117,13 +126,15 @@ TABLE: dict[str, tuple[Key, ...]] = {
         Key("right_square_bracket", "next_tab", "", "The tab to the right", palette=False),
         Key("1", "tab('charts')", "", "Charts and the latest samples"),
         Key("2", "tab('samples')", "", "Sample grids over time"),
-        Key("3", "tab('checkpoints')", "", "Checkpoints"),
-        Key("4", "tab('log')", "", "Log"),
-        Key("5", "tab('config')", "", "Configuration; what differs from the preset is marked"),
-        Key("6", "tab('about')", "", "Where the run comes from; host, versions, command"),
+        Key("3", "tab('scores')", "", "FID over time with its floor; all scores by checkpoint"),
+        Key("4", "tab('checkpoints')", "", "Checkpoints"),
+        Key("5", "tab('log')", "", "Log"),
+        Key("6", "tab('config')", "", "Configuration; what differs from the preset is marked"),
+        Key("7", "tab('about')", "", "Where the run comes from; host, versions, command"),
         _STOP,
         _RESUME,
         _SAMPLE,
+        _EVALUATE,
         Key("C", "clone", "clone", _CLONE.help),
         Key("l", "log_scale", "log scale", "Charts linear or logarithmic"),
         Key("s", "smoothing", "smoothing", "Smooth the loss more; from none to strong and round again"),
@@ -134,6 +145,7 @@ TABLE: dict[str, tuple[Key, ...]] = {
         Key("F", "follow", "", "Follow the end of the log, or stay", palette=False),
         Key("w", "wrap", "", "Wrap long lines of the log, or cut them", palette=False),
         Key("W", "from_weights", "", "New run that starts from a checkpoint's weights"),
+        _LEADERBOARD,
         _EDIT,
         _COPY,
     ),
@@ -156,9 +168,38 @@ TABLE: dict[str, tuple[Key, ...]] = {
         _EDIT,
         Key("y", "copy_path", "copy path", "Copy the path of the image"),
     ),
+    "evaluating": (
+        Key("left_square_bracket", "previous_tab", "", "The tab to the left", palette=False),
+        Key("right_square_bracket", "next_tab", "", "The tab to the right", palette=False),
+        Key("1", "tab('scores')", "", "How far it is, then the scores with their floor"),
+        Key("2", "tab('samples')", "", "The first of the images that are evaluated"),
+        Key("3", "tab('log')", "", "Log"),
+        Key("4", "tab('config')", "", "Configuration"),
+        Key("5", "tab('about')", "", "Where the run comes from; host, versions, command"),
+        Key("x", "stop", "stop", "Stop the run; what it has computed is kept"),
+        Key("r", "resume", "resume", "Resume the run; it goes on where it was stopped"),
+        Key("E", "evaluate", "again", "Evaluate again; other settings if you like"),
+        Key("o", "parent", "its run", "Open the run that is evaluated"),
+        Key("L", "leaderboard", "leaderboard", _LEADERBOARD.help),
+        Key("z", "zoom", "zoom", "The whole grid, or the first images larger"),
+        Key("slash", "search", "", "Search in the log; n and N go to the other matches", palette=False),
+        Key("F", "follow", "", "Follow the end of the log, or stay", palette=False),
+        Key("w", "wrap", "", "Wrap long lines of the log, or cut them", palette=False),
+        _EDIT,
+        _COPY,
+    ),
     "sample": (
         Key("ctrl+l", "launch", "launch", "Draw the images", priority=True),
         Key("ctrl+y", "copy_command", "copy command", "Copy the command that does the same", priority=True),
+    ),
+    "evaluate": (
+        Key("ctrl+l", "launch", "launch", "Evaluate the checkpoint", priority=True),
+        Key("ctrl+y", "copy_command", "copy command", "Copy the command that does the same", priority=True),
+    ),
+    "leaderboard": (
+        Key("enter", "open", "open", "Open the run that was evaluated", palette=False),
+        Key("o", "open_evaluation", "its evaluation", "Open the run that found the scores"),
+        Key("E", "evaluate", "again", "Evaluate the checkpoint under the cursor again"),
     ),
     "compare": (
         Key("a", "all", "all values", "All of the configuration, or only what differs"),

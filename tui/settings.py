@@ -23,6 +23,7 @@ class Settings:
     descending: bool = True
     smoothing: float = 0.9
     log_scale: bool = False
+    fid_log_scale: bool = True  #: from hundreds down to the floor: a line would show only the beginning
 
 
 def load(home: Path) -> Settings:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runs.rows import Bucket, RunDetail, RunQuery, RunRow
+from runs.rows import Bucket, RunDetail, RunQuery, RunRow, Standing
 
 if TYPE_CHECKING:
     from runs.catalogue import Catalogue
@@ -78,6 +78,9 @@ class Store:
 
     def details(self, run_ids: Sequence[int]) -> list[RunDetail]:
         return [self.catalogue.detail(run_id) for run_id in run_ids]
+
+    def leaderboard(self) -> list[Standing]:
+        return self.catalogue.leaderboard()
 
     def sparks(self, run_ids: Sequence[int], buckets: int) -> dict[int, list[float]]:
         return self.catalogue.sparks(run_ids, buckets=buckets)

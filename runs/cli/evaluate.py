@@ -78,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
     given += [] if args.companions is None else [f"evaluation.companions={str(args.companions).lower()}"]
     config = configfiles.override(parent.config(), given)
     starting.check_device(args.device)
+    starting.check_naming(args)
     missing = _tell_time(home, parent, step, config, args.device)
     features = config.evaluation.samples + missing
     starting.warn_before(home, config, args.device, trains=False, features=features)
@@ -104,11 +105,12 @@ def _tell_time(home: Home, parent: RunDirectory, step: int | None, config: Confi
     RunError and ConfigError for what the evaluation would fail by.
     """
     from runs.cli.output import say, warn
-    from runs.estimating import UnknownTimeError, estimate
+    from runs.estimating import UnknownTimeError, checked, estimate
     from runs.humanize import duration
 
-    say("Measuring how long it will take …")
     evaluation = config.evaluation
+    checked(parent, step, evaluation, config.sampling)
+    say("Measuring how long it will take …")
     try:
         found = estimate(home, parent, step, evaluation, config.sampling, device=device)
     except UnknownTimeError as error:

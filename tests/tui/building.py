@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import re
@@ -14,6 +15,7 @@ from PIL import Image
 
 from ddpm import configfiles, events
 from ddpm.config import Config
+from ddpm.evaluation import protocol
 from runs.directory import RunDirectory
 from runs.home import Home
 
@@ -123,6 +125,66 @@ def make_sampling(
         Image.linear_gradient("L").resize((35, 35)).save(path)
         record(run, events.SamplesWritten(200, 0, "samples/grid.png", 16, 0, "ddim", 4))
         finish(run, "finished", 16, 0)
+    return run
+
+
+PROTOCOL = {
+    "features": {"network": "inception-2015-12-05", "weights": "6726825d" * 8, "convention": "tensorflow"},
+    "reference": {
+        "dataset": "cifar10", "split": "train", "shape": [3, 32, 32], "images": 50_000, "data": "ab" * 32
+    },
+    "samples": 10_000,
+    "sampling": {
+        "sampler": "ddim", "steps": 50, "spacing": "uniform", "eta": 0.0,
+        "weights": "ema", "ema_decay": 0.9999,
+    },
+    "companions": {"kid_block": 1000, "neighbours": [3, 5], "reference_features": 10_000},
+}  # fmt: skip
+FLOOR = {
+    "split": "test", "samples": 10_000, "fid": 3.15, "kid": 0.0001, "kid_error": 0.0002,
+    "precision": 0.811, "recall": 0.802, "density": 0.998, "coverage": 0.971,
+}  # fmt: skip
+
+
+def evaluated(step: int, fid: float, **changes: Any) -> events.Evaluated:
+    """What an evaluation found; `changes` of its fields, and of the protocol by "section.key"."""
+    own = {key: changes.pop(key) for key in list(changes) if "." in key}
+    changed: dict[str, Any] = copy.deepcopy(PROTOCOL)
+    for key, value in own.items():
+        section, _, name = key.partition(".")
+        changed[section][name] = value
+    changed["samples"] = changes.get("samples", 10_000)
+    fields = {
+        "step": step, "images_seen": step * 128, "fid": fid, "kid": fid / 1000, "kid_error": 0.0004,
+        "precision": 0.7, "recall": 0.5, "density": 0.9, "coverage": 0.8, "classifier_fd": None,
+        "floor": FLOOR, "samples": 10_000, "seed": 0, "protocol": changed,
+        "protocol_id": protocol.identity(changed), "sampling_seconds": 500.0, "feature_seconds": 100.0,
+    }  # fmt: skip
+    return events.Evaluated(**(fields | changes))
+
+
+def make_evaluation(
+    home: Home, parent: RunDirectory, *found: Any, step: int = 200, ended: bool = True
+) -> RunDirectory:
+    """A run that evaluates a checkpoint, its events `found`; it drew a grid."""
+    info = parent.info
+    run = RunDirectory.create(
+        home,
+        kind="evaluate",
+        config=parent.config(),
+        name=None,
+        stem=f"{parent.name}-evaluate",
+        device="cpu",
+        parent={"uuid": info["uuid"], "id": info["id"], "name": info["name"], "step": step},
+        checkpoint=parent.path / "checkpoints" / f"{step:08d}",
+        command=("ddpm-tui", "evaluate", parent.name),
+    )
+    record(run, events.Started(0, 0, 10_000, "cpu", "two cores", "float32", 1_234_567, "digits", 1797))
+    for event in found:
+        record(run, event)
+    if ended:
+        add_grid(run, step, step * 128)
+        finish(run, "finished", 10_000, 0)
     return run
 
 

@@ -7,10 +7,16 @@ import shlex
 import pytest
 
 from ddpm import configfiles
+from runs.cli import evaluate as evaluate_verb
 from runs.cli import sample as sample_verb
 from runs.cli import train as train_verb
 from runs.cli.parser import Parser
 from tui import commands
+
+
+def given(args, options):
+    """The settings that a command's options say."""
+    return [f"{key}={value}" for key in options if (value := getattr(args, key, None)) is not None]
 
 
 def parsed(verb, command):
@@ -72,3 +78,25 @@ def test_sample_draws_the_same_images(settings) -> None:
     ]
     assert args.run == "7@200"
     assert configfiles.override(base, given).sampling == wanted
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [],
+        ["sampling.sampler=ddpm", "sampling.steps=unset", "sampling.seed=9", "evaluation.samples=50000"],
+        ["evaluation.convention=pytorch-fid", "evaluation.reference=test", "evaluation.companions=false"],
+        ["sampling.eta=0.5", "sampling.spacing=quadratic", "evaluation.weights=/a b/[c].pth"],
+    ],
+)
+@pytest.mark.parametrize("usual", [[], ["evaluation.companions=false", "evaluation.weights=/other"]])
+def test_evaluate_measures_the_same(settings, usual) -> None:
+    base = configfiles.override(configfiles.resolve("mnist")[0], usual)
+    wanted = configfiles.override(base, [*settings, "evaluation.companions=true"] if usual else settings)
+    command = commands.evaluate("7", 200, wanted, base)
+    args = parsed(evaluate_verb, shlex.split(commands.shell(command)))
+    said = given(args, evaluate_verb.OPTIONS)
+    if args.companions is not None:
+        said.append(f"evaluation.companions={args.companions}".lower())
+    assert args.run == "7@200"
+    assert configfiles.override(base, said) == wanted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tui.building import home_at, make_run
+from tests.tui.building import evaluated, home_at, make_run, record
 from tests.tui.driving import opened, text_of, until
 from tui.screens.compare import CompareScreen
 from tui.widgets.chart import LineChart
@@ -81,3 +81,30 @@ async def test_runs_that_are_equal_have_nothing_to_show(tmp_path) -> None:
     async with opened(home, rows=2) as (app, pilot):
         await compared(app, pilot)
         await until(pilot, lambda: "nothing" in text_of(app))
+
+
+async def test_fids_stand_with_their_floors_and_unequal_protocols_are_told(tmp_path) -> None:
+    home = home_at(tmp_path / "evaluated")
+    alpha, beta = make_run(home, "alpha"), make_run(home, "beta")
+    record(alpha, evaluated(200, 14.3))
+    record(beta, evaluated(200, 11.9, samples=50_000))
+    async with opened(home, (160, 48), rows=2) as (app, pilot):
+        await pilot.press("space", "space", "c")
+        await until(pilot, lambda: "FID (unequal)" in text_of(app))
+        lines = {" ".join(line.split()[:7]) for line in text_of(app).splitlines()}
+        assert any(line.startswith("FID (unequal) 11.90 14.30") for line in lines)
+        assert any(line.startswith("its floor 3.15 3.15") for line in lines)
+        assert any(line.startswith("! samples 50,000 samples 10,000 samples") for line in lines)
+
+
+async def test_of_equal_protocols_the_fids_are_just_shown(tmp_path) -> None:
+    home = home_at(tmp_path / "evaluated")
+    for name, fid in (("alpha", 14.3), ("beta", 11.9)):
+        record(make_run(home, name), evaluated(200, fid))
+    make_run(home, "gamma")
+    async with opened(home, (160, 48), rows=3) as (app, pilot):
+        await pilot.press("space", "space", "space", "c")
+        await until(pilot, lambda: "its floor" in text_of(app))
+        line = next(line for line in text_of(app).splitlines() if line.split()[:1] == ["FID"])
+        assert line.split()[1:4] == ["–", "11.90", "14.30"]
+        assert "unequal" not in text_of(app)

@@ -9,6 +9,9 @@ from tests.tui.driving import opened, text_of, until
 from tui import keys
 from tui.app import DdpmApp
 from tui.screens.compare import CompareScreen
+from tui.screens.evaluate import EvaluateScreen
+from tui.screens.evaluating import EvaluatingScreen
+from tui.screens.leaderboard import LeaderboardScreen
 from tui.screens.new import NewScreen
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
@@ -22,7 +25,10 @@ SCREENS = {
     "new": NewScreen,
     "run": RunScreen,
     "sampling": SamplingScreen,
+    "evaluating": EvaluatingScreen,
     "sample": SampleScreen,
+    "evaluate": EvaluateScreen,
+    "leaderboard": LeaderboardScreen,
     "compare": CompareScreen,
     keys.LISTS: WindowTable,
     keys.EVERYWHERE: DdpmApp,

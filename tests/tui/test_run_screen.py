@@ -40,10 +40,11 @@ async def test_every_tab_shows_what_the_run_wrote(home, size) -> None:
         for key, wanted in (
             ("1", ["loss", "learning rate", "gradient norm", "images/s"]),
             ("2", ["step 200 · ddim 50 · seed 0", "2/2"]),
-            ("3", ["25.6k", "4.9 MB", "00000100"]),
-            ("4", ["line 299 [bold]␛[31m"]),
-            ("5", ["differs from the preset digits"]),
-            ("6", ["number", str(run.path)[:20]]),
+            ("3", ["No evaluation yet"]),
+            ("4", ["25.6k", "4.9 MB", "00000100"]),
+            ("5", ["line 299 [bold]␛[31m"]),
+            ("6", ["differs from the preset digits"]),
+            ("7", ["number", str(run.path)[:20]]),
         ):
             await pilot.press(key)
             await until(pilot, lambda wanted=wanted: all(word in text_of(app) for word in wanted))
@@ -59,7 +60,7 @@ async def test_what_differs_from_the_preset_is_marked(home) -> None:
     make_run(home, "alpha", settings=("diffusion.schedule=cosine",))
     async with opened(home, (120, 60)) as (app, pilot):
         await entered(app, pilot)
-        await pilot.press("5")
+        await pilot.press("6")
         await until(pilot, lambda: "preset: linear" in text_of(app))
         marked = [line for line in text_of(app).splitlines() if "◆" in line and "preset:" in line]
         assert {"schedule", "steps"} <= {line.split()[1] for line in marked}
@@ -84,7 +85,7 @@ async def test_new_checkpoints_and_samples_appear_in_their_tabs(home) -> None:
     run = make_run(home, "alpha", done=50, end=None, samples=0, checkpoints=0)
     async with opened(home) as (app, pilot):
         await entered(app, pilot)
-        await pilot.press("3")
+        await pilot.press("4")
         await until(pilot, lambda: "No checkpoint yet" in text_of(app))
         add_checkpoint(run, 50, 128)
         await until(pilot, lambda: "No checkpoint yet" not in text_of(app))

@@ -17,6 +17,18 @@ def samples() -> Pane:
     return SamplesPane()
 
 
+def evaluation() -> Pane:
+    from tui.panes.evaluation import EvaluationPane
+
+    return EvaluationPane()
+
+
+def scores() -> Pane:
+    from tui.panes.scores import ScoresPane
+
+    return ScoresPane()
+
+
 def checkpoints() -> Pane:
     from tui.panes.checkpoints import CheckpointsPane
 

@@ -19,6 +19,7 @@ from tui.actions import RunActions
 from tui.bars import ClickLine
 from tui.columns import fraction, number, rail, status_text
 from tui.panes.base import Pane
+from tui.scores import fid_with_floor
 from tui.theme import Ink
 
 #: Done by the pane in front, where it can.
@@ -141,13 +142,17 @@ class AnyRunScreen(RunActions):
             text.append("\n").append(printable(detail.error), style=ink.error)
         return text
 
+    @property
+    def rail_width(self) -> int:
+        """Cells of the bar of progress."""
+        return max(8, min(30, self.size.width // 8))
+
     def _progress(self, run: RunRow, ink: Ink) -> Text:
         share = fraction(run)
-        wide = max(8, min(30, self.size.width // 8))
         running = run.status == "running"
         shade = ink.state("running") if running else ink.dim
-        text = rail(share, wide, shade, ink)
-        unit = "images" if run.kind == "sample" else "steps"
+        text = rail(share, self.rail_width, shade, ink)
+        unit = "steps" if run.kind == "train" else "images"
         if running and run.step is None:
             return text.append("  starting, this takes a few seconds", style=ink.dim)
         if run.total_steps is not None:
@@ -165,9 +170,25 @@ class AnyRunScreen(RunActions):
             ("loss ", None if run.loss is None else number(run.loss, ink).plain),
             ("", humanize.rate(run.images_per_second) if running and run.images_per_second else None),
         ]
+        text.append_text(self._facts(facts, ink))
+        return text.append_text(self._scores(ink))
+
+    def _facts(self, facts: list[tuple[str, str | None]], ink: Ink) -> Text:
+        text = Text()
         for label, value in facts:
             if value:
                 text.append(" · ", style=ink.faint).append(label, style=ink.dim).append(value, style=ink.text)
+        return text
+
+    def _scores(self, ink: Ink) -> Text:
+        """Its latest FID; while it evaluates itself, how far that is."""
+        text, detail = Text(), self._detail
+        if detail is not None and detail.evaluations:
+            text.append(" · ", style=ink.faint).append_text(fid_with_floor(detail.evaluations[-1], ink))
+        now = detail.evaluating if detail is not None else None
+        if now is not None:
+            text.append(" · ", style=ink.faint).append(f"evaluating: {printable(now.stage)} ", style=ink.dim)
+            text.append(f"{now.done:,} of {now.total:,}", style=ink.text)
         return text
 
     # -- tabs ---------------------------------------------------------------------------------------

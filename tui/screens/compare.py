@@ -16,9 +16,9 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from runs import humanize
-from runs.rows import Bucket, RunDetail
+from runs.rows import Bucket, EvaluationRow, RunDetail
 from runs.text import printable
-from tui import keys
+from tui import keys, protocols, scores
 from tui.columns import number, status_text
 from tui.legible import fit, image_size
 from tui.panes.charts import SMOOTHINGS
@@ -135,8 +135,27 @@ class CompareScreen(Place):
         table.add_row("images seen", *(Text(humanize.count(r.images_seen)) for r in rows))
         table.add_row("loss", *(number(r.loss, ink) for r in rows))
         table.add_row("speed", *(Text(humanize.rate(r.images_per_second)) for r in rows))
-        if any(r.fid is not None for r in rows):
-            table.add_row("FID", *(number(r.fid, ink) for r in rows))
+        self._scores(table)
+
+    def _scores(self, table: Table) -> None:
+        """The FIDs as `compare` chooses them, each with its floor, and what keeps them from being ranked."""
+        from runs.cli.compare import Fids
+
+        ink, fids = self.cockpit.ink, Fids.of(self._details)
+        chosen = [_under(d, protocol) for d, protocol in zip(self._details, fids.protocols, strict=True)]
+        known = [found for found in chosen if found is not None]
+        if not known:
+            return
+        unequal = fids.comparable is False
+        table.add_row(
+            "FID (unequal)" if unequal else "FID", *(Text(scores.text_of(f, "fid")) for f in chosen)
+        )
+        floors = [found.floor if found else None for found in chosen]
+        table.add_row("its floor", *(Text(scores.text_of(floor, "fid"), style=ink.dim) for floor in floors))
+        for key, texts in protocols.contrasts([found.protocol for found in known]).items() if unequal else ():
+            told = iter(texts)
+            words = [humanize.UNKNOWN if found is None else next(told) for found in chosen]
+            table.add_row(f"! {printable(key)}", *(Text(word, style=ink.warning) for word in words))
 
     def _differences(self, table: Table) -> None:
         keys_wide = self._widths()[0]
@@ -207,6 +226,11 @@ class CompareBody(Vertical):
         with Horizontal(id="strips"):
             for _ in range(self._strips):
                 yield Filmstrip(alt="no samples")
+
+
+def _under(detail: RunDetail, protocol: str | None) -> EvaluationRow | None:
+    """The latest evaluation under a protocol."""
+    return next((found for found in reversed(detail.evaluations) if found.protocol_id == protocol), None)
 
 
 def _flat(config: dict[str, Any]) -> dict[str, Any]:

@@ -127,8 +127,12 @@ class CheckpointScreen(LaunchScreen):
             line.append(f"the checkpoint of step {self._step:,} is gone; choose another", style=ink.warning)
         self.query_one("#command", Static).update(line)
         self.query_one("#launch", Button).disabled = command is None
-        self.query_one("#what", Static).update(self._what(edits.config) if edits.config else Text())
+        self._show_what()
         self.keys_changed()
+
+    def _show_what(self) -> None:
+        config = self._config
+        self.query_one("#what", Static).update(self._what(config) if config is not None else Text())
 
     # -- keys ---------------------------------------------------------------------------------------
 

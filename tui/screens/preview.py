@@ -60,6 +60,7 @@ class Preview(Background, Vertical):
 
     def _show(self, answer: tuple[RunDetail, list[Bucket], int | None]) -> None:
         from tui.legible import fit
+        from tui.scores import fid_with_floor
         from tui.widgets.chart import ChartSeries, LineChart
         from tui.widgets.picture import Picture
 
@@ -71,6 +72,8 @@ class Preview(Background, Vertical):
         head = _head(detail.row, ink)
         if detail.error and detail.row.status in ("failed", "lost"):
             head.append(f"\n{printable(detail.error)}", style=ink.error)
+        if detail.evaluations:
+            head.append("\n").append_text(fid_with_floor(detail.evaluations[-1], ink))
         if detail.notes:
             head.append(f"\n{printable(detail.notes)}", style=ink.dim)
         self.query_one("#preview-head", Static).update(head)

@@ -1,4 +1,4 @@
-"""A training run: charts, samples, checkpoints, log, configuration, provenance."""
+"""A training run: charts, samples, scores, checkpoints, log, configuration, provenance."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from tui.screens.anyrun import AnyRunScreen
 
 
 class RunScreen(AnyRunScreen):
-    """Watch it, stop it, go on with it, draw images with it."""
+    """Watch it, stop it, go on with it, draw images with it, evaluate it."""
 
     place = "run"
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("run")]
     TABS: ClassVar[Mapping[str, Callable[[], Pane]]] = {
         "charts": making.charts,
         "samples": making.samples,
+        "scores": making.evaluation,
         "checkpoints": making.checkpoints,
         "log": making.log,
         "config": making.config,
@@ -28,7 +29,7 @@ class RunScreen(AnyRunScreen):
     }
 
     def can(self, action: str) -> bool:
-        if action in ("from_weights", "sample"):
+        if action in ("from_weights", "sample", "evaluate"):
             return bool(self._detail and self._detail.checkpoints)
         return super().can(action)
 

@@ -10,10 +10,10 @@ from textual.binding import BindingType
 from tui import keys
 from tui.panes import making
 from tui.panes.base import Pane
-from tui.screens.anyrun import AnyRunScreen
+from tui.screens.childrun import ChildScreen
 
 
-class SamplingScreen(AnyRunScreen):
+class SamplingScreen(ChildScreen):
     """x_t and the predicted x_0 while they are denoised, then the grid."""
 
     place = "sampling"
@@ -24,16 +24,6 @@ class SamplingScreen(AnyRunScreen):
         "config": making.config,
         "about": making.about,
     }
-
-    def can(self, action: str) -> bool:
-        if action == "parent":
-            return self._run.parent is not None
-        return super().can(action)
-
-    def action_parent(self) -> None:
-        store, parent = self.cockpit.store, self._run.parent
-        if parent is not None:
-            self.background("parent", lambda: store.detail(parent).row, self.cockpit.open_run)
 
     def action_copy_path(self) -> None:
         grid = self._detail.samples[-1].path if self._detail and self._detail.samples else self._run.path

@@ -29,12 +29,16 @@ class ChartSeries:
 
     `colour` is an index into the chart's own colours (stable: give a run the same index everywhere) or a
     colour such as "#00af5f". `points` are in ascending x. A `dim` series stands behind, without a legend.
+    Of a `marked` series every point has its marker, and the line goes on over any gap; a `dashed` one is a
+    line to compare with.
     """
 
     name: str
     colour: int | str = 0
     points: Sequence[Bucket] = ()
     dim: bool = False
+    marked: bool = False
+    dashed: bool = False
 
     def nearest(self, x: float) -> Bucket | None:
         """The point nearest to `x`."""
@@ -117,7 +121,9 @@ def span_of(layers: Sequence[Layer], log: bool, view: tuple[float, float] | None
         return None
     if view is None and 0 < x[0] < x[1] * 0.3:
         x = (0.0, x[1])
-    parts = [list(_stretches(_visible(layer.series.points, x), log)) for layer in layers]
+    parts = [
+        list(_stretches(_visible(layer.series.points, x), log, whole=layer.series.marked)) for layer in layers
+    ]
     values: list[float] = []
     for layer, stretches in zip(layers, parts, strict=True):
         inside = [p for part in stretches for p in part if x[0] <= p.x <= x[1]]
@@ -153,10 +159,10 @@ def _visible(points: Sequence[Bucket], view: tuple[float, float]) -> Sequence[Bu
     return points[max(first - 1, 0) : last + 1]
 
 
-def _stretches(points: Sequence[Bucket], log: bool) -> Iterator[list[Bucket]]:
-    """Stretches without a gap: non-finite points end one, and so does a leap in x."""
+def _stretches(points: Sequence[Bucket], log: bool, whole: bool = False) -> Iterator[list[Bucket]]:
+    """Stretches without a gap: non-finite points end one, and so does a leap in x unless it is `whole`."""
     distances = sorted(b.x - a.x for a, b in itertools.pairwise(points))
-    leap = distances[len(distances) // 2] * _GAP if len(distances) >= 8 else math.inf
+    leap = distances[len(distances) // 2] * _GAP if len(distances) >= 8 and not whole else math.inf
     part: list[Bucket] = []
     for point in points:
         if part and (not _drawable(point, log) or point.x - part[-1].x > leap > 0):
@@ -182,22 +188,24 @@ def _draw_part(plot: Plot, part: list[Bucket], layer: int, band: bool) -> None:
             if 0 <= x < canvas.width and math.isfinite(p.low) and math.isfinite(p.high):
                 lows[x] = min(lows[x], round(top - plot.y.dot(p.high)))
                 highs[x] = max(highs[x], round(top - plot.y.dot(p.low)))
+    if plot.layers[layer].series.dashed:  # every other cell, which is two dots wide
+        lows = [low if x % 4 < 2 else canvas.height for x, low in enumerate(lows)]
+        highs = [high if x % 4 < 2 else -1 for x, high in enumerate(highs)]
     canvas.strokes(lows, highs, layer)
 
 
 def _mark_ends(plot: Plot, span: Span) -> None:
-    """The marker of each line at its last point, when there is more than one line."""
+    """The marker of each line at its last point, when there is more than one line; at all of a marked one."""
     lines = [n for n, layer in enumerate(plot.layers) if not layer.dim]
-    if len(lines) < 2:
-        return
     for place, number in enumerate(lines):  # the first series is the last line
-        if not span.parts[number]:
-            continue
-        last = span.parts[number][-1][-1]
-        column = plot.column(last.x)
-        row = round(plot.canvas.height - 1 - plot.y.dot(last.mean)) // 4
-        if column is not None and 0 <= row < plot.rows:
-            plot.ends[column, row] = (marker(len(lines) - 1 - place), number)
+        points = [point for part in span.parts[number] for point in part]
+        if not plot.layers[number].series.marked:
+            points = points[-1:] if len(lines) > 1 else []
+        for point in points:
+            column = plot.column(point.x)
+            row = round(plot.canvas.height - 1 - plot.y.dot(point.mean)) // 4
+            if column is not None and 0 <= row < plot.rows:
+                plot.ends[column, row] = (marker(len(lines) - 1 - place), number)
 
 
 def marker(index: int) -> str:

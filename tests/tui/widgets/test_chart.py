@@ -239,3 +239,36 @@ async def test_colours_come_from_the_theme_and_may_be_given() -> None:
         used = {str(s.style.color.name) for strip in strips for s in strip if s.style and s.style.color}
         assert "#00af5f" in used
         assert chart.app.theme_variables["primary"].lower() in used
+
+
+def drawn(*series: ChartSeries, columns: int = 40, rows: int = 10):
+    layers = layers_of(series, 0)
+    span = span_of(layers, False, None)
+    assert span is not None
+    return draw(layers, span, columns, rows)
+
+
+def test_every_point_of_a_marked_line_has_its_marker_even_alone() -> None:
+    points = [Bucket(float(x), y, y, y) for x, y in ((0, 9.0), (1, 4.0), (40, 1.0))]
+    assert len(drawn(ChartSeries("a", 0, points, marked=True)).ends) == 3
+    assert not drawn(ChartSeries("a", 0, points)).ends
+    assert len(drawn(ChartSeries("a", 0, points[:1], marked=True)).ends) == 1
+
+
+def test_a_marked_line_goes_on_over_a_gap() -> None:
+    points = [Bucket(float(x), 1.0, 1.0, 1.0) for x in (*range(20), *range(80, 100))]
+    (whole,) = span_of(layers_of([ChartSeries("a", 0, points, marked=True)], 0)[:1], False, None).parts
+    assert len(whole) == 1
+    (apart,) = span_of(layers_of([ChartSeries("a", 0, points)], 0)[:1], False, None).parts
+    assert len(apart) == 2
+
+
+def test_a_dashed_line_is_told_from_another_without_colour() -> None:
+    def level(y: float, dashed: bool) -> ChartSeries:
+        return ChartSeries("a", 0, [Bucket(0.0, y, y, y), Bucket(99.0, y, y, y)], dashed=dashed)
+
+    canvas = drawn(level(1.0, False), level(9.0, True), columns=40).canvas
+    whole, dashes = "".join(canvas.row(9)[0]), "".join(canvas.row(0)[0])
+    assert " " not in whole
+    assert dashes.count(" ") == 20
+    assert set(dashes[1::2]) == {" "}
