@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from ddpm.config import EvaluationConfig, SamplingConfig
+from ddpm.config import Config, EvaluationConfig, SamplingConfig
 from runs.checks import check_device, check_evaluation, checkpoint_of, latest_step, trained_data
 from runs.directory import RunDirectory
 from runs.engine import answers
@@ -33,6 +34,16 @@ class Estimate:
     device: str
 
 
+def checked(
+    parent: RunDirectory, step: int | None, evaluation: EvaluationConfig, sampling: SamplingConfig
+) -> tuple[Config, Path | None, Path]:
+    """Configuration, named file of Inception weights and checkpoint of an evaluation. RunError or ConfigError
+    for what can be told at once to be wrong."""
+    config = evaluation_config(parent, evaluation, sampling)
+    weights = check_evaluation(config)
+    return config, weights, checkpoint_of(parent, latest_step(parent) if step is None else step)
+
+
 def estimate(
     home: Home,
     parent: RunDirectory,
@@ -47,9 +58,7 @@ def estimate(
     UnknownTimeError where weights or data have to be downloaded first; RunError and ConfigError for what the
     run would fail by.
     """
-    config = evaluation_config(parent, evaluation, sampling)
-    weights = check_evaluation(config)
-    checkpoint = checkpoint_of(parent, latest_step(parent) if step is None else step)
+    config, weights, checkpoint = checked(parent, step, evaluation, sampling)
     arguments = {
         "config": config.model_dump_json(),
         "device": check_device(device),

@@ -35,6 +35,16 @@ def naming_arguments(parser: Parser) -> None:
     )
 
 
+def check_naming(args: argparse.Namespace) -> None:
+    """BadValueError for a name, tags or a note that no run could have: told before any work is done."""
+    from runs import names
+
+    if args.name is not None:
+        names.check_name(args.name)
+    names.check_tags(args.tag)
+    names.check_notes(args.note or "")
+
+
 def check_device(name: str) -> None:
     """UsageError for a device that this machine lacks. Asks only where the answer is not plain."""
     if name in ("auto", "cpu"):
