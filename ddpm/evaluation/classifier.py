@@ -1,7 +1,7 @@
 """A small classifier of MNIST's digits, whose features are a second ruler for grey digits.
 
-Inception was trained on photographs: between images of grey digits its features tell noise and blur well, but
-hardly which digits there are. This network knows nothing but digits (shipped/README.md has the comparison).
+Inception was trained on photographs: between images of grey digits its features tell noise well, but hardly
+which digits there are. This network knows nothing but digits (shipped/README.md has the comparison).
 Its features are what its last hidden layer gives *before* the ReLU: after it more than half of the numbers
 are zeros, which no Gaussian describes, and a unit that never fires would be lost. Each has mean 0 and
 variance 1 over MNIST's training images (`standardise`), so none counts for more than another by its scale
