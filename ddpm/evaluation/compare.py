@@ -50,7 +50,13 @@ def _work(args: argparse.Namespace) -> int:
     a, b = open_source(args.a), open_source(args.b)
     places = Places(args.data_root, args.weights, args.weights_folder, args.references)
     work = compare(
-        a, b, places, convention=args.convention, device=args.device, companions=not args.no_companions
+        a,
+        b,
+        places,
+        convention=args.convention,
+        device=args.device,
+        companions=not args.no_companions,
+        keep=args.save_reference,
     )
     stage, next_line = "", 0.0
     while True:
@@ -75,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--references", type=Path, required=True)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--no-companions", action="store_true")
+    parser.add_argument("--save-reference", type=Path)
     return parser
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ddpm import devices
-from ddpm.evaluation import gathering, reference, rulers, scores
+from ddpm.datafiles import shown
+from ddpm.errors import EngineError
+from ddpm.evaluation import gathering, reference, rulers, scores, statfile
 from ddpm.evaluation.features import Features, InceptionFeatures
 from ddpm.evaluation.gathering import Gathered
 from ddpm.evaluation.locating import obtain
@@ -82,19 +85,25 @@ def compare(
     convention: Convention | None = None,
     device: str = "auto",
     companions: bool = True,
+    keep: Path | None = None,
 ) -> Work[Result]:
     """Scores of `a` against the reference `b`; of `b` against `a` where only `a` is a data set or statistics.
 
     convention: unset, that of a statistics file that says its own, else tensorflow. companions: KID,
-    precision, recall, density and coverage too, where both sides have images or features.
+    precision, recall, density and coverage too, where both sides have images or features. keep: a new file
+    (`.npz`, see `ddpm.evaluation.statfile`) for the statistics of the reference, to compare with again.
 
     Raises EngineError in one line before any image is looked at where the two cannot be compared: features of
     other networks, conventions or dimensions; WeightsError where the network's weights are missing or wrong.
     """
+    if keep is not None:
+        _require_new(keep)
     subject, target = (b, a) if _rank(a) > _rank(b) else (a, b)
     ruler = rulers.settle(subject, target, convention)
     companions = companions and not any(isinstance(source, Known) for source in (subject, target))
     gathered = yield from _Gathering(ruler, places, device, companions).both(subject, target)
+    if keep is not None:
+        statfile.save(keep, gathered[1].statistics, _meta(ruler, gathered[1]))
     yield Told("scores", 0, 0)
     one, other = gathered
     rows, real = (one.features, other.features) if companions else (None, None)
@@ -104,6 +113,19 @@ def compare(
     protocol = Protocol(ruler.identity, other.identity, sides[0].images, None, used)
     notes = rulers.notes(subject, target, ruler, found)
     return Result(found, *sides, other.floor, protocol, notes)
+
+
+def _require_new(path: Path) -> None:
+    if path.suffix != ".npz":
+        raise EngineError(f"{shown(path)}: statistics are kept in a file whose name ends in .npz")
+    if path.exists():
+        raise EngineError(f"{shown(path)} exists already: name another file for the statistics")
+
+
+def _meta(ruler: rulers.Ruler, gathered: Gathered) -> dict[str, Any]:
+    """What kept statistics say of themselves."""
+    known = {"features": ruler.identity} if ruler.identity["network"] else {}
+    return {**known, "reference": gathered.identity, "floor": gathered.floor}
 
 
 def _rank(source: Source) -> int:

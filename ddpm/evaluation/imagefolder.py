@@ -142,10 +142,13 @@ def _is_image(entry: os.DirEntry[str]) -> bool:
 
 def _elsewhere(folder: Path) -> str:
     """Where its images may be, for a message: sub-folders are not read."""
-    for path in sorted(folder.iterdir()):
-        if path.is_dir() and not path.name.startswith(".") and _list(path):
-            return f"; sub-folders are not read, and {shown(Path(path.name))} has some: name that one"
-    return f" ({' '.join(ending[1:] for ending in ENDINGS)})"
+    folders = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    holding = [shown(Path(path.name)) for path in folders if _list(path)]
+    if not holding:
+        return f" ({' '.join(ending[1:] for ending in ENDINGS)})"
+    more = f" and {len(holding) - _NAMED:,} more" if len(holding) > _NAMED else ""
+    verb = "has" if len(holding) == 1 else "have"
+    return f"; sub-folders are not read, and {', '.join(holding[:_NAMED])}{more} {verb} some: name one"
 
 
 def _look(path: Path) -> _Look:

@@ -31,10 +31,10 @@ def save(path: Path, statistics: Statistics, meta: Mapping[str, Any]) -> None:
     """Write our form, whole or not at all.
 
     Arrays: `mean` float64 (D,); `triangle` float32, the upper triangle of the covariance (divisor N-1) in
-    the order of `np.triu_indices`, 8.4 MB for D = 2048; `count`; `meta`, JSON: "features" (the network's
-    identity), "reference" (a protocol's), "floor". With fewer images than features `factor` stands in for
-    the triangle, float32 (N,D): rounding a covariance without full rank costs 1e-4 of FID, rounding its
-    factor nothing. The same statistics give the same bytes.
+    the order of `np.triu_indices`, 8.4 MB for D = 2048; `count`, 0 where it is not known; `meta`, JSON:
+    "features" (the network's identity), "reference" (a protocol's), "floor". With fewer images than features
+    `factor` stands in for the triangle, float32 (N,D): rounding a covariance without full rank changes FID
+    by some 1e-4 of it, rounding its factor does not. The same statistics give the same bytes.
     """
     parts: dict[str, Any] = {"mean": statistics.mean.numpy(), "count": np.int64(statistics.count)}
     if statistics.factor is not None:
@@ -77,7 +77,7 @@ def load(path: Path) -> tuple[Statistics, dict[str, Any]]:
     if stored.size != 1 or not stored.item().is_integer():
         raise EngineError(f"{shown(path)}: count is no whole number")
     count = int(stored.item())
-    if count < 2:
+    if count < 0 or count == 1:
         raise EngineError(f"{shown(path)}: count is {count}; statistics need at least 2 images")
     factor = None
     if "factor" in found:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from runs.cli.parser import Parser, choice, device
+from runs.cli.parser import Parser, choice, device, output_path
 
 EXAMPLES = """
 ddpm-tui fid samples/ cifar10:train
 ddpm-tui fid samples/ other-samples.npz --json
 ddpm-tui fid samples/ pytorch-fid-stats.npz --convention pytorch-fid
 ddpm-tui fid cifar10:train cifar10:test --no-companions
+ddpm-tui fid samples/ photos/ --save-reference photos.npz    next time: fid samples/ photos.npz
 """
 
 MODULE = "ddpm.evaluation.compare"
@@ -29,7 +30,8 @@ def arguments(parser: Parser) -> None:
     parser.add_argument(
         "--convention",
         type=choice("tensorflow", "pytorch-fid"),
-        help="resize and scaling before Inception: tensorflow (default; what papers report) or pytorch-fid",
+        help="resize and scaling before Inception: tensorflow, as in papers, or pytorch-fid "
+        "(default: what a statistics file says of itself, else tensorflow)",
     )
     parser.add_argument(
         "--weights",
@@ -38,6 +40,12 @@ def arguments(parser: Parser) -> None:
     )
     parser.add_argument(
         "--no-companions", action="store_true", help="FID alone, without KID, precision, recall and the like"
+    )
+    parser.add_argument(
+        "--save-reference",
+        type=output_path,
+        metavar="FILE.npz",
+        help="keep the reference's statistics, to compare with again; they say which convention they are of",
     )
     parser.add_argument(
         "--device", type=device, default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)"
@@ -73,6 +81,8 @@ def _options(args: argparse.Namespace) -> list[str]:
         options["weights"] = weights
     if args.convention:
         options["convention"] = args.convention
+    if args.save_reference:
+        options["save-reference"] = args.save_reference
     given = [text for key, value in options.items() for text in (f"--{key}", str(value))]
     return [*given, *(["--no-companions"] if args.no_companions else [])]
 

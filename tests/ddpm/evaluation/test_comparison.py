@@ -256,6 +256,38 @@ def test_features_that_are_not_finite_are_named(bad: float) -> None:
         compared("a.npy", file("b.npz", B))
 
 
+# -- statistics that are kept -----------------------------------------------------------------------
+
+
+def test_the_reference_is_kept_and_says_what_it_is() -> None:
+    kept = Path("kept.npz")
+    first = compared(file("a.npz", A), folder("real", B), keep=kept, convention="pytorch-fid")
+    again = compared_anew("a.npz", "kept.npz")
+    assert Standing.made[0].seen == 40
+    assert again.scores.fid == pytest.approx(first.scores.fid, rel=1e-6)
+    assert again.protocol.features == first.protocol.features
+    assert again.protocol.reference == first.protocol.reference
+    assert again.protocol.id == first.protocol.id  # they may be ranked together
+    with pytest.raises(EngineError, match=r"kept\.npz exists already"):
+        compared("a.npz", "real", keep=kept)
+    with pytest.raises(
+        EngineError, match=r"kept\.pkl: statistics are kept in a file whose name ends in \.npz"
+    ):
+        compared("a.npz", "real", keep=Path("kept.pkl"))
+
+
+def test_what_is_kept_claims_no_more_than_is_known() -> None:
+    np.save("rows.npy", features(A))
+    first = compared("rows.npy", pytorch_fid("b.npz", B), keep=Path("kept.npz"))
+    assert "features" not in statfile.read_meta(Path("kept.npz"))
+    again = compared("rows.npy", "kept.npz")
+    assert again.scores.fid == pytest.approx(
+        first.scores.fid, rel=1e-3
+    )  # rounded, of a covariance of low rank
+    assert again.reference.images is None
+    assert "kept.npz do not say" in again.notes[0]
+
+
 # -- data sets --------------------------------------------------------------------------------------
 
 

@@ -155,7 +155,11 @@ def test_a_file_that_changes_meanwhile_is_named(tmp_path: Path) -> None:
 def test_no_image_says_what_was_looked_for(tmp_path: Path) -> None:
     refused(tmp_path, r"has no image in it \(bmp jpg jpeg pgm png")
     save(tmp_path / "images" / "a.png", noise(4, 4, 3))
-    refused(tmp_path, "has no image in it; sub-folders are not read, and images has some: name that one")
+    (tmp_path / "empty").mkdir()
+    refused(tmp_path, "has no image in it; sub-folders are not read, and images has some: name one$")
+    for name in "wxyz":
+        save(tmp_path / name / "a.png", noise(4, 4, 3))
+    refused(tmp_path, "sub-folders are not read, and images, w, x and 2 more have some: name one$")
 
 
 def test_names_are_shown_as_one_printable_line(tmp_path: Path) -> None:
