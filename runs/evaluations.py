@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Select, case, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, case, or_, select
 
 from ddpm.evaluation import protocol as protocols
 from runs import files
@@ -47,25 +47,30 @@ def row(event: dict[str, Any]) -> tuple[Any, ...] | None:
     )
 
 
-def rank(connection: Connection, run_ids: Iterable[int] | None = None) -> None:
-    """Give runs the FID of their latest evaluation: of these runs and of those they evaluate, or of all."""
-    own = evaluation.join(_maker, _maker.c.id == evaluation.c.run_id)
-    mine = or_(_maker.c.id == run.c.id, (_maker.c.parent == run.c.id) & (_maker.c.kind == "evaluate"))
-    latest = (evaluation.c.created_at.desc(), evaluation.c.run_id.desc(), evaluation.c.step.desc())
-    fid = select(evaluation.c.fid).select_from(own).where(mine).order_by(*latest).limit(1).scalar_subquery()
-    if run_ids is None:
-        concerned = or_(run.c.fid.is_not(None), exists(select(evaluation.c.fid).select_from(own).where(mine)))
-    else:
-        ids = list(run_ids)
-        parents = select(_maker.c.parent).where(_maker.c.id.in_(ids), _maker.c.kind == "evaluate")
-        concerned = or_(run.c.id.in_(ids), run.c.id.in_(parents))
-    connection.execute(update(run).where(concerned, run.c.fid.is_not(fid)).values(fid=fid))
+def rank(connection: Connection, run_id: int | None = None) -> None:
+    """Give runs the FID of their latest evaluation: a run and the one it evaluates, or all."""
+    query = select(_maker.c.id, _maker.c.kind, _maker.c.parent, evaluation.c.fid).select_from(_MADE)
+    known = select(run.c.id, run.c.fid)
+    if run_id is not None:
+        evaluated = select(run.c.parent).where(run.c.id == run_id, run.c.kind == "evaluate")
+        concerned = [run_id, *connection.execute(evaluated.where(run.c.parent.is_not(None))).scalars()]
+        query = query.where(or_(*(_of(number) for number in concerned)))
+        known = known.where(run.c.id.in_(concerned))
+    latest: dict[int, float] = {}
+    for maker, kind, parent, fid in connection.execute(query.order_by(*_BY_AGE)):
+        latest[maker] = fid
+        if kind == "evaluate" and parent is not None:
+            latest[parent] = fid
+    changed = [
+        (latest.get(number), number) for number, fid in connection.execute(known) if latest.get(number) != fid
+    ]
+    if changed:
+        connection.exec_driver_sql("UPDATE run SET fid = ? WHERE id = ?", changed)
 
 
 def of_run(connection: Connection, run_id: int) -> tuple[EvaluationRow, ...]:
     """Of a training's checkpoints, whoever made them, or what an evaluating run found; oldest first."""
-    mine = or_(_maker.c.id == run_id, (_maker.c.parent == run_id) & (_maker.c.kind == "evaluate"))
-    return tuple(_rows(connection, _all().where(mine).order_by(*_BY_AGE)))
+    return tuple(_rows(connection, _all().where(_of(run_id)).order_by(*_BY_AGE)))
 
 
 def leaderboard(connection: Connection) -> list[Standing]:
@@ -121,6 +126,13 @@ def seconds_left(state: dict[str, Any]) -> float | None:
 
 
 _BY_AGE = (evaluation.c.created_at, evaluation.c.run_id, evaluation.c.step)
+_MADE = evaluation.join(_maker, _maker.c.id == evaluation.c.run_id)
+
+
+def _of(run_id: int) -> ColumnElement[bool]:
+    """Recorded by a run, or by one that evaluates it."""
+    evaluating = select(run.c.id).where(run.c.parent == run_id, run.c.kind == "evaluate")
+    return or_(evaluation.c.run_id == run_id, evaluation.c.run_id.in_(evaluating))
 
 
 def _all() -> Select[Any]:
@@ -133,8 +145,7 @@ def _all() -> Select[Any]:
             _subject.c.name.label("subject_name"),
             *columns,
         )
-        .select_from(evaluation)
-        .join(_maker, _maker.c.id == evaluation.c.run_id)
+        .select_from(_MADE)
         .outerjoin(_subject, _subject.c.id == _subject_id)
     )
 

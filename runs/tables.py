@@ -118,7 +118,7 @@ def write_batch(connection: Connection, run_id: int, batch: Batch, *, first: boo
             # The driver itself: building each row's parameters by name would take most of an import's time.
             connection.exec_driver_sql(f"INSERT OR REPLACE INTO {table.name} VALUES ({marks})", values)
     if batch.evaluations or (void_above is not None and not first):
-        evaluations.rank(connection, [run_id])
+        evaluations.rank(connection, run_id)
 
 
 def latest_metrics(connection: Connection, run_id: int) -> list[tuple[Any, ...]]:

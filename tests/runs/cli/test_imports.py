@@ -58,7 +58,15 @@ def test_help_imports_next_to_nothing(arguments: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("ls",), ("ls", "--json"), ("show", "1"), ("show", "1", "--json"), ("compare", "1", "2"), ("logs", "1")],
+    [
+        ("ls",),
+        ("ls", "--json"),
+        ("show", "1"),
+        ("show", "1", "--json"),
+        ("compare", "1", "2"),
+        ("logs", "1"),
+        ("leaderboard",),
+    ],
     ids=" ".join,
 )
 def test_reading_needs_the_catalogue_and_no_more(home: Path, arguments: tuple[str, ...]) -> None:

@@ -17,7 +17,7 @@ from runs.catalogue import Catalogue
 from runs.cli import progress
 from runs.cli.interrupts import Interrupts
 from runs.home import find
-from runs.rows import RunDetail
+from runs.rows import EvaluatingRow, RunDetail
 from tests.runs.cli.command import record
 
 
@@ -36,6 +36,45 @@ def test_state_leaves_out_what_is_unknown(detail: RunDetail) -> None:
     assert progress.state(detail.row, stopping=True) == ["loss 0.5", "97 img/s", "stopping"]
     unknown = replace(detail.row, loss=None, images_per_second=None, seconds_left=None)
     assert progress.state(unknown) == []
+
+
+def evaluating(detail: RunDetail, kind: str, stage: str, done: int) -> RunDetail:
+    row = replace(detail.row, kind=kind, step=done if kind == "evaluate" else 10, total_steps=64, loss=0.5)
+    return replace(detail, row=row, evaluating=EvaluatingRow(stage, done, 64, 30.0))
+
+
+def test_an_evaluation_shows_its_stage_and_what_is_left_of_it(detail: RunDetail) -> None:
+    of_its_own = evaluating(detail, "evaluate", "reference", 16)
+    assert progress.reached(of_its_own) == ("reference 16/64", 16, 64)
+    assert progress.state(of_its_own.row, evaluating=of_its_own.evaluating) == ["97 img/s", "30 s left"]
+    assert progress.reached(evaluating(detail, "evaluate", "scores", 0)) == ("scores", 0, 64)
+    within = evaluating(detail, "train", "samples", 16)
+    assert progress.reached(within) == ("10/64", 10, 64)  # the training's own steps
+    assert progress.state(within.row, evaluating=within.evaluating) == [
+        "samples 16/64",
+        "97 img/s",
+        "30 s left",
+    ]
+    bar = progress.Bar()
+    bar.update(of_its_own)
+    with bar.console.capture() as shown:
+        bar.console.print(bar._progress)
+    assert "reference 16/64" in shown.get()
+    assert "30 s left" in shown.get()
+
+
+def test_lines_tell_of_an_evaluation_within_a_training(
+    detail: RunDetail, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    view = progress.Lines()
+    for clock[0], done in ((100, 16), (111, 32), (122, 32)):
+        view.update(evaluating(detail, "train", "samples", done))
+    assert [line.split("  ")[2] for line in capsys.readouterr().err.splitlines()] == [
+        "samples 16/64",
+        "samples 32/64",
+    ]
 
 
 def test_lines_come_now_and_then(
