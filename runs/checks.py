@@ -11,6 +11,7 @@ from ddpm.config import Config, Section
 from runs.directory import RunDirectory
 from runs.errors import BadValueError, RunError
 from runs.home import Home, absolute, data_root, inception_weights
+from runs.humanize import a_run
 
 
 def check_device(device: str) -> str:
@@ -25,7 +26,7 @@ def check_has_checkpoints(run: RunDirectory) -> None:
     """RunError for a run that is no training."""
     if run.kind != "train":
         raise RunError(
-            f"{run.name} (#{run.id}) is a {run.kind} run: only trainings have checkpoints to begin with"
+            f"{run.name} (#{run.id}) is {a_run(run.kind)}: only trainings have checkpoints to begin with"
         )
 
 

@@ -68,6 +68,11 @@ def rate(images_per_second: float | None) -> str:
     return f"{count(float(f'{images_per_second:.2g}'))} img/s"
 
 
+def a_run(kind: str) -> str:
+    """ "a sample run", "an evaluate run"."""
+    return f"{'an' if kind[:1] in tuple('aeiou') else 'a'} {kind} run"
+
+
 def _two_digits(number: float) -> str:
     if number >= 9.95:
         return f"{number:.0f}"

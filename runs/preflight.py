@@ -13,9 +13,10 @@ from typing import Any
 
 from ddpm import sizes
 from ddpm.config import Config
+from ddpm.evaluation.places import find_weights
 from runs import directory, interpreter
 from runs.errors import RunError
-from runs.home import Home
+from runs.home import Home, inception_weights
 from runs.humanize import bytes_text
 from runs.status import running
 
@@ -35,7 +36,12 @@ def warnings(home: Home, config: Config, device: str, *, trains: bool = True, fe
         needed["checkpoints"] = checkpoint_bytes(config)
         if config.evaluation.every:
             needed["features"] += feature_bytes(config.evaluation.samples)
-    return [*_busy(home, resolve(device)), *_short_of_disk(home, needed)]
+    judges = trains and config.evaluation.every > 0
+    return [
+        *_busy(home, resolve(device)),
+        *_short_of_disk(home, needed),
+        *(_without_weights(home, config) if judges else ()),
+    ]
 
 
 @functools.cache
@@ -93,6 +99,16 @@ def _short_of_disk(home: Home, needed: Mapping[str, int]) -> list[str]:
         return []
     what = " and ".join(sorted(name for name, size in needed.items() if size))
     return [f"the disk will not hold the {what}: they take {bytes_text(total)}, {bytes_text(free)} are free"]
+
+
+def _without_weights(home: Home, config: Config) -> list[str]:
+    """Hours later it is told in a notice of the training; here while someone looks."""
+    if inception_weights(config.evaluation.weights) or find_weights(home.weights):
+        return []
+    return [
+        "the FID Inception weights are not on this machine: the training will download them (91 MB), and "
+        "goes on without evaluating itself where it cannot"
+    ]
 
 
 # -- device -----------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from runs.checks import absolute_paths, check_evaluation
 from runs.directory import RunDirectory
 from runs.errors import RunError
 from runs.home import Home, data_root
+from runs.humanize import a_run
 from runs.status import exit_info, last_event
 
 #: What makes a run this run. Where data and weights lie may change: they are the same.
@@ -64,7 +65,7 @@ def _check_takes(run: RunDirectory, settings: Sequence[str], allowed: Sequence[s
     if any(setting.partition("=")[0].strip() not in allowed for setting in settings):
         but = f" but {' and '.join(allowed)}" if allowed else ""
         raise RunError(
-            f"{run.name} (#{run.id}) is a {run.kind} run and takes no settings{but}; start a new one"
+            f"{run.name} (#{run.id}) is {a_run(run.kind)} and takes no settings{but}; start a new one"
         )
     if _finished(run):
         raise RunError(f"{run.name} (#{run.id}) is finished; nothing is left to do")

@@ -11,12 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
-
 from ddpm.datafiles import shown
 from ddpm.download import PATIENCE
 from ddpm.evaluation import trunk
-from ddpm.evaluation.places import Places
+from ddpm.evaluation.places import Places, find_weights
 from ddpm.evaluation.progress import Progress, Steps, finish
 from ddpm.evaluation.trunk import WeightsError
 
@@ -41,13 +39,8 @@ def obtain(places: Places) -> Steps[Path]:
 
 
 def find(folder: Path) -> Path | None:
-    """The first file named like the weights in `folder`, else in the folder where torch.hub keeps downloads
-    (pytorch-fid and torch-fidelity put theirs there)."""
-    for place in (folder, Path(torch.hub.get_dir()) / "checkpoints"):
-        for name in trunk.NAMES:
-            if (place / name).is_file():
-                return place / name
-    return None
+    """The first file named like the weights in `folder`, else where torch.hub keeps downloads."""
+    return find_weights(folder, trunk.NAMES)
 
 
 def _download(folder: Path) -> Steps[Path]:

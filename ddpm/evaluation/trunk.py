@@ -21,20 +21,13 @@ from torch import Tensor
 from ddpm.datafiles import shown
 from ddpm.errors import EngineError
 from ddpm.evaluation.hashing import tensors_hash as trunk_hash
+from ddpm.evaluation.places import FILE as FILE
+from ddpm.evaluation.places import NAMES as NAMES
 
 #: SHA-256 over the trunk's tensors by name, see `trunk_hash`.
 HASH = "b4c3b1597ea8af56c3bbfd462016e5b90b3f17d082e87d0bd746502aa4cad985"
-#: The published file, its address (pytorch-fid's), and the start of its SHA-256.
-FILE = "pt_inception-2015-12-05-6726825d.pth"
+#: Where the file is published (by pytorch-fid); the start of its SHA-256 is in its name.
 URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{FILE}"
-#: Names under which the weights are looked for in a folder.
-NAMES = (
-    FILE,
-    "weights-inception-2015-12-05-6726825d.pth",
-    "pt-inception-trunk.pth",
-    "inception-2015-12-05.safetensors",
-    "fid-inception-2015-12-05.pt",
-)
 #: SHA-256 of the TorchScript archives that are known: such a file holds code, so no other is opened.
 _ARCHIVES = ("7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34",)
 _PARTS = ("bn.bias", "bn.running_mean", "bn.running_var", "bn.weight", "conv.weight")

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runs.humanize import age, bytes_text, count, duration, rate
+from runs.humanize import a_run, age, bytes_text, count, duration, rate
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,7 @@ def test_bytes(number: float | None, text: str) -> None:
 )  # fmt: skip
 def test_rate(number: float | None, text: str) -> None:
     assert rate(number) == text
+
+
+def test_a_kind_of_run_has_its_article() -> None:
+    assert [a_run(kind) for kind in ("train", "evaluate")] == ["a train run", "an evaluate run"]

@@ -71,10 +71,30 @@ def test_a_disk_that_is_too_small_for_the_features_is_told(at: Home, monkeypatch
     assert preflight.warnings(at, tiny(), "cpu", trains=False, features=50_000) == [
         "the disk will not hold the features: they take 410 MB, 300 MB are free"
     ]
-    judging = tiny("evaluation.every=10", "evaluation.samples=50000")
+    judging = tiny("evaluation.every=10", "evaluation.samples=50000", "evaluation.weights=/some.pth")
     [line] = preflight.warnings(at, judging, "cpu")
     assert line.startswith("the disk will not hold the checkpoints and features: they take 412 MB")
     assert preflight.warnings(at, tiny("evaluation.samples=50000"), "cpu") == []
+
+
+def test_a_training_that_is_to_judge_itself_without_weights_is_warned_of(
+    at: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.delenv("DDPM_INCEPTION", raising=False)
+    judging = tiny("evaluation.every=10")
+    [line] = preflight.warnings(at, judging, "cpu")
+    assert line.startswith(
+        "the FID Inception weights are not on this machine: the training will download them"
+    )
+    assert preflight.warnings(at, tiny(), "cpu") == []
+    found = tmp_path / "torch" / "hub" / "checkpoints" / "weights-inception-2015-12-05-6726825d.pth"
+    found.parent.mkdir(parents=True)
+    found.touch()
+    assert preflight.warnings(at, judging, "cpu") == []
+    found.rename(at.path / "weights.pth")
+    monkeypatch.setenv("DDPM_INCEPTION", str(at.path / "weights.pth"))
+    assert preflight.warnings(at, judging, "cpu") == []
 
 
 @pytest.mark.slow
