@@ -11,7 +11,7 @@ from typing import Any
 from runs.cli.parser import Parser, device, output_path, whole
 
 EXAMPLES = """
-ddpm-tui classifier                            writes mnist-classifier.safetensors
+ddpm-tui classifier         writes mnist-classifier.safetensors
 ddpm-tui classifier --seed 1 --out other.safetensors
 """
 

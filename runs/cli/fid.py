@@ -18,7 +18,8 @@ ddpm-tui fid samples/ cifar10:train
 ddpm-tui fid samples/ other-samples.npz --json
 ddpm-tui fid samples/ pytorch-fid-stats.npz --convention pytorch-fid
 ddpm-tui fid cifar10:train cifar10:test --no-companions
-ddpm-tui fid samples/ photos/ --save-reference photos.npz    next time: fid samples/ photos.npz
+ddpm-tui fid samples/ photos/ --save-reference photos.npz
+ddpm-tui fid samples/ photos.npz             from then on
 """
 
 MODULE = "ddpm.evaluation.compare"
