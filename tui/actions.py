@@ -114,6 +114,10 @@ class RunActions(Place):
 
         self.background("measure", measure, lambda size: self._confirm_delete(runs, size))
 
+    def chosen_step(self) -> int | None:
+        """The checkpoint that a key means; None: the latest."""
+        return None
+
     def chosen_all(self) -> list[RunRow]:
         """The runs that a key may mean together."""
         run = self.chosen()
@@ -201,7 +205,7 @@ class RunActions(Place):
         if run is None:
             return
         if run.kind == "train":
-            self.app.push_screen(form(run))
+            self.app.push_screen(form(run, self.chosen_step()))
             return
         parent = run.parent
         if parent is None:

@@ -16,6 +16,7 @@ from tests.tui.driving import opened, text_of, until
 from tui.screens.evaluate import EvaluateScreen, roughly
 from tui.screens.evaluating import EvaluatingScreen
 from tui.screens.leaderboard import LeaderboardScreen
+from tui.screens.run import RunScreen
 from tui.widgets.config_field import ConfigField
 
 
@@ -53,6 +54,17 @@ async def test_it_begins_with_the_latest_checkpoint_and_the_runs_settings(home, 
         await pilot.press("enter")
         assert app.focused is screen.query_one("#launch", Button)
         assert "Evaluate  ^l" in text_of(app)
+
+
+async def test_among_the_checkpoints_the_one_under_the_cursor_is_evaluated(home) -> None:
+    make_run(home, "alpha")
+    async with opened(home) as (app, pilot):
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen._detail)
+        await pilot.press("4")
+        await until(pilot, lambda: "00000100" in text_of(app))
+        await pilot.press("down")
+        assert (await form_of(app, pilot))._command()[2] == "1@100"
 
 
 async def test_the_command_follows_the_fields(home) -> None:

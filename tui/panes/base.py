@@ -31,6 +31,10 @@ class Pane(Background, Vertical):
     def enter(self) -> None:
         """Called when the pane came to the front: takes the focus where that helps."""
 
+    def step(self) -> int | None:
+        """The checkpoint under its cursor, if it has any."""
+        return None
+
     @property
     def cockpit(self) -> DdpmApp:
         return cast("DdpmApp", self.app)

@@ -68,6 +68,9 @@ class CheckpointsPane(Pane):
     def table(self) -> WindowTable[CheckpointRow]:
         return self.query_one("#checkpoints", WindowTable)
 
+    def step(self) -> int | None:
+        return self.table.current.step if self.is_mounted and self.table.current else None
+
     def enter(self) -> None:
         self.table.focus()
 

@@ -33,6 +33,9 @@ class RunScreen(AnyRunScreen):
             return bool(self._detail and self._detail.checkpoints)
         return super().can(action)
 
+    def chosen_step(self) -> int | None:
+        return self.pane.step() if self.pane is not None else None
+
     def action_from_weights(self) -> None:
         from tui.screens.new import NewScreen
 
