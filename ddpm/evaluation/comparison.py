@@ -111,7 +111,7 @@ def compare(
     sides = _side(subject, one), _side(target, other)
     used = None if real is None else scores.companions() | {"reference_features": len(real)}
     protocol = Protocol(ruler.identity, other.identity, sides[0].images, None, used)
-    notes = rulers.notes(subject, target, ruler, found)
+    notes = rulers.notes(subject, target, {side.name: side.images for side in sides}, ruler, found)
     return Result(found, *sides, other.floor, protocol, notes)
 
 

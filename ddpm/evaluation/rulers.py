@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,8 +79,10 @@ def _dimension(a: Source, b: Source, computed: bool) -> int:
     return size
 
 
-def notes(subject: Source, reference: Source, ruler: Ruler, found: Scores) -> tuple[str, ...]:
-    """What a person should know before believing the numbers, a line each."""
+def notes(
+    subject: Source, reference: Source, counts: Mapping[str, int | None], ruler: Ruler, found: Scores
+) -> tuple[str, ...]:
+    """What a person should know before believing the numbers, a line each. counts: images, by name."""
     sources = (subject, reference)
     lines = [f"{s.name}: {notice}" for s in sources if isinstance(s, Images) for notice in s.notices]
     lines += _silent(sources, ruler)
@@ -89,7 +92,7 @@ def notes(subject: Source, reference: Source, ruler: Ruler, found: Scores) -> tu
         lines.append(
             f"the images differ in size ({told}); each is brought to {SIZE}×{SIZE}, which blurs the smaller"
         )
-    few = {s.name: count for s in sources if (count := _count(s)) is not None and count < ruler.dimension}
+    few = {name: count for name, count in counts.items() if count is not None and count < ruler.dimension}
     if few:
         told = " and ".join(f"{name} has {count:,} images" for name, count in few.items())
         lines.append(
@@ -116,12 +119,6 @@ def _silent(sources: tuple[Source, Source], ruler: Ruler) -> list[str]:
 
 def _size(source: Images | Named) -> tuple[int, int]:
     return source.size if isinstance(source, Images) else (source.data.shape[2], source.data.shape[1])
-
-
-def _count(source: Source) -> int | None:
-    if isinstance(source, Images | FeatureRows):
-        return source.count
-    return source.statistics.count or None if isinstance(source, Known) else None
 
 
 def _described(identity: dict[str, Any]) -> str:

@@ -365,6 +365,12 @@ def test_few_images_are_told_of() -> None:
     assert "KID needs 100 images on each side" in notes
 
 
+def test_a_data_set_may_have_few_images_too() -> None:
+    write_mnist(Path("data"), train=60, test=50)
+    notes = compared(file("a.npz", noise(70)), "mnist:test").notes
+    assert any(note.startswith("mnist:test has 50 images, fewer than the 64 features") for note in notes)
+
+
 def test_jpeg_is_told_of() -> None:
     Path("samples").mkdir()
     for index in range(3):
