@@ -53,6 +53,25 @@ def test_leaving_early_ends_the_process(folder: Path) -> None:
         os.kill(process, 0)
 
 
+def test_leaving_early_ends_a_process_that_hears_no_signal(folder: Path) -> None:
+    """As in the middle of a long computation."""
+    module = write(
+        folder,
+        """
+        import json, os, signal, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print(json.dumps({"pid": os.getpid()}), flush=True)
+        time.sleep(60)
+        """,
+    )
+    began = time.monotonic()
+    with closing(answers(module)) as told:
+        process = next(told)["pid"]
+    assert time.monotonic() - began < 30
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
 @pytest.mark.parametrize(
     ("code", "told"),
     [

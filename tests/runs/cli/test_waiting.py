@@ -52,3 +52,18 @@ def test_the_bar_shows_text_literally() -> None:
     assert "[red]␛[31mwork" in shown.get()
     assert "3 of 4" in shown.get()
     assert "\x1b[31m" not in shown.get()
+
+
+def test_each_stage_counts_in_its_own_unit(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    with Waiting("starting") as view:
+        view.update(0, 0, "looking", "images")
+        view.update(0, 95_722_471, "downloading", "bytes")
+        clock[0] += 10
+        view.update(47_861_235, 95_722_471, "downloading", "bytes")
+        view.update(8, 40, "features", "images")
+    assert capsys.readouterr().err.splitlines() == [
+        "looking",
+        "downloading  0 B of 96 MB",
+        "downloading  48 MB of 96 MB  10 s left",
+        "features  8 of 40 images",
+    ]
