@@ -72,7 +72,6 @@ class Examiner:
         Raises Stopped, and EngineError for what a person must know: weights or data that are missing.
         """
         yield from self.prepare()
-        yield from self._refer(subject)
         total = self._config.evaluation.samples
         dimensions = {name: network.dimension for name, network in self._networks.items()}
         collection = Collection(
@@ -83,6 +82,7 @@ class Examiner:
             batch=self._config.sampling.batch_size,
             total=total,
         )
+        yield from self._refer(subject)  # with a folder, so that a stop in these hours is gone on from too
         drawing = Drawing(subject, self._config, self._networks, self._check)
         yield from drawing.run(collection, first)
         pace = Pace(subject, "scores")

@@ -8,13 +8,11 @@ by name, so that all three are one and the same in a protocol.
 from __future__ import annotations
 
 import hashlib
-import pickle
 import warnings
 import zipfile
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -50,7 +48,9 @@ def read(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{shown(path)} does not exist") from None
     except OSError as error:
         raise WeightsError(f"{shown(path)} cannot be read: {error.strerror or error}") from None
-    except (RuntimeError, SafetensorError, pickle.UnpicklingError, ValueError, EOFError, KeyError):
+    except MemoryError:
+        raise
+    except Exception:  # readers of foreign bytes raise anything: pickle's IndexError, struct's own error
         raise WeightsError(f"{shown(path)} is not a file of weights: nothing could be read from it") from None
     trunk = {name: tensor for name, tensor in tensors.items() if name.endswith(_PARTS)}
     found = trunk_hash(trunk)

@@ -129,6 +129,21 @@ def test_a_stop_ends_an_evaluation_which_is_gone_on_with(
     assert blobs(tmp_path, 8) == undisturbed.weights
 
 
+def test_a_stop_while_the_reference_is_computed_loses_no_evaluation(
+    tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    """The first evaluation may wait hours for it, and a stop then comes before any image is drawn."""
+    fresh = places(tmp_path / "home")
+    first, events = training(tmp_path / "run", fresh), list[Event]()
+    for event in first:
+        events.append(event)
+        if isinstance(event, Evaluating) and event.stage == "reference":
+            first.stop()
+    assert events[-1] == Ended("stopped", 3, 48)
+    assert not drawing_at(events, 3)
+    assert scored(list(training(tmp_path / "run", fresh))) == undisturbed.scores
+
+
 def test_a_kill_after_the_checkpoint_loses_no_drawn_image(
     tmp_path: Path, kept: Places, undisturbed: Undisturbed
 ) -> None:

@@ -53,7 +53,17 @@ def test_other_weights_are_refused(state: dict[str, torch.Tensor], tmp_path: Pat
         trunk.read(tmp_path / "other.pth")
 
 
-@pytest.mark.parametrize("content", [b"", b"no weights at all", b"PK\x03\x04 half a zip"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no weights at all",
+        b"PK\x03\x04 half a zip",
+        b"PK\x05\x06" + b"\xff" * 18,  # the end of a zip without its beginning
+        b"0.1 0.2 0.3",  # pickle's code for: drop the last of what there is
+        b"Go away",  # and for: a float follows
+    ],
+)
 def test_what_is_no_file_of_weights(content: bytes, tmp_path: Path) -> None:
     for name in ("file.pth", "file.safetensors", "file.pt"):
         (tmp_path / name).write_bytes(content)
