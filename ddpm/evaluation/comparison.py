@@ -103,7 +103,7 @@ def compare(
     companions = companions and not any(isinstance(source, Known) for source in (subject, target))
     gathered = yield from _Gathering(ruler, places, device, companions).both(subject, target)
     if keep is not None:
-        statfile.save(keep, gathered[1].statistics, _meta(ruler, gathered[1]))
+        statfile.save(keep, gathered[1].statistics, _meta(target, ruler, gathered[1]))
     yield Told("scores", 0, 0)
     one, other = gathered
     rows, real = (one.features, other.features) if companions else (None, None)
@@ -122,9 +122,9 @@ def _require_new(path: Path) -> None:
         raise EngineError(f"{shown(path)} exists already: name another file for the statistics")
 
 
-def _meta(ruler: rulers.Ruler, gathered: Gathered) -> dict[str, Any]:
-    """What kept statistics say of themselves."""
-    known = {"features": ruler.identity} if ruler.identity["network"] else {}
+def _meta(target: Source, ruler: rulers.Ruler, gathered: Gathered) -> dict[str, Any]:
+    """What kept statistics say of themselves; what was but taken for granted of a file is not said."""
+    known = {} if rulers.silent(target) else {"features": ruler.identity}
     return {**known, "reference": gathered.identity, "floor": gathered.floor}
 
 

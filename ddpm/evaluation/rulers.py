@@ -58,6 +58,11 @@ def settle(a: Source, b: Source, asked: Convention | None) -> Ruler:
     return Ruler(stated or unknown, dimension, convention, computed, asked is not None)
 
 
+def silent(source: Source) -> bool:
+    """Whether it is of features, but does not say of whose."""
+    return isinstance(source, FeatureRows | Known) and _stated(source) is None
+
+
 def _stated(source: Source) -> dict[str, Any] | None:
     """What a file of statistics says of its features."""
     identity = source.meta.get("features") if isinstance(source, Known) else None
@@ -106,11 +111,11 @@ def notes(
 
 def _silent(sources: tuple[Source, Source], ruler: Ruler) -> list[str]:
     """Of files that do not say what they hold features of."""
-    silent = [s.name for s in sources if isinstance(s, FeatureRows | Known) and _stated(s) is None]
-    if not silent:
+    names = [source.name for source in sources if silent(source)]
+    if not names:
         return []
-    verb = "does" if len(silent) == 1 else "do"
-    told = f"{' and '.join(silent)} {verb} not say of which network and convention"
+    verb = "does" if len(names) == 1 else "do"
+    told = f"{' and '.join(names)} {verb} not say of which network and convention"
     if not ruler.computed:
         return [f"{told}: whether they can be compared is for you to know"]
     hint = "" if ruler.asked else "; if pytorch-fid made it, add --convention pytorch-fid"

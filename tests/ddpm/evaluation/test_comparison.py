@@ -288,6 +288,15 @@ def test_what_is_kept_claims_no_more_than_is_known() -> None:
     assert "kept.npz do not say" in again.notes[0]
 
 
+def test_what_was_taken_for_granted_is_not_kept_as_known() -> None:
+    """Images make pytorch-fid's statistics pass for those of a convention, which their file does not say."""
+    silent, kept = pytorch_fid("b.npz", B), Path("kept.npz")
+    compared(file("a.npz", A), silent, keep=kept)
+    assert "features" not in statfile.read_meta(kept)
+    named = compared_anew("a.npz", "kept.npz", convention="pytorch-fid")
+    assert "kept.npz does not say of which network" in named.notes[0]
+
+
 # -- data sets --------------------------------------------------------------------------------------
 
 
