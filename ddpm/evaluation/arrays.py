@@ -38,19 +38,20 @@ class Header:
 def headers(path: Path) -> dict[str, Header]:
     """The arrays of a file by name; that of a `.npy` file is named "".
 
-    Raises EngineError where it is no such file, or holds pickled objects.
+    Raises EngineError where it is no such file, holds pickled objects, or less than its headers promise.
     """
     with _told(path):
         if not zipfile.is_zipfile(path):
             with path.open("rb") as file:
-                found = {"": _header(file)}
+                found = {"": _kept(_header(file), file, path.stat().st_size)}
         else:
             found = {}
             with zipfile.ZipFile(path) as archive:
                 for name in archive.namelist():
                     if name.endswith(_ENDING):
                         with archive.open(name) as member:
-                            found[name.removesuffix(_ENDING)] = _header(member)
+                            size = archive.getinfo(name).file_size
+                            found[name.removesuffix(_ENDING)] = _kept(_header(member), member, size)
     if any(header.dtype.hasobject for header in found.values()):
         raise EngineError(
             f"{shown(path)} holds pickled objects, which are not opened: they could run anything"
@@ -108,6 +109,16 @@ def _header(file: IO[bytes]) -> Header:
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, by_columns, dtype = read(file)
     return Header(shape, dtype, by_columns)
+
+
+def _kept(header: Header, file: IO[bytes], size: int) -> Header:
+    """The header just read from a file of `size` bytes, if these are enough for what it promises."""
+    if min(header.shape, default=0) < 0:
+        raise ValueError(f"its shape {header.shape} is impossible")
+    promised = math.prod(header.shape) * header.dtype.itemsize
+    if not header.dtype.hasobject and file.tell() + promised > size:
+        raise ValueError("it ends too early")
+    return header
 
 
 @contextmanager

@@ -36,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print({"error": f"{where}{error.strerror or error}"})
     except errors.EngineError as error:
         _print({"error": str(error)})
+    except MemoryError:
+        _print({"error": "out of memory: one of the two has larger images or more features than fit"})
     return 1
 
 

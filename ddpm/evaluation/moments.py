@@ -11,6 +11,9 @@ from torch import Tensor
 from ddpm.errors import EngineError
 from ddpm.evaluation.rows import BLOCK, double, require_finite, require_shape
 
+#: Features that an image may have: a covariance of so many takes 2 GiB, and files may promise any number.
+LARGEST = 16_384
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statistics:

@@ -19,7 +19,7 @@ from ddpm.errors import EngineError
 from ddpm.evaluation import arrays, statfile
 from ddpm.evaluation.arrays import Header
 from ddpm.evaluation.imagefolder import ImageFolder
-from ddpm.evaluation.moments import Statistics
+from ddpm.evaluation.moments import LARGEST, Statistics
 
 #: Data sets that have a name of their own.
 DATASETS = tuple(name for name in get_args(Dataset) if name != "folder")
@@ -156,6 +156,10 @@ def _from_file(text: str, path: Path) -> Source:
     header = found[key]
     _enough(text, header.shape[0])
     if header.dtype.kind == "f":
+        if header.shape[1] > LARGEST:
+            raise EngineError(
+                f"{shown(path)} has {header.shape[1]:,} features an image; up to {LARGEST:,} are compared"
+            )
         return FeatureRows(text, header.shape[0], header.shape[1], path, key)
     images = ImageArray(path, key, header.shape)
     return Images(text, header.shape[0], images.size, images)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 from ddpm.datafiles import shown
 from ddpm.errors import EngineError
 from ddpm.evaluation import arrays
-from ddpm.evaluation.moments import Statistics
+from ddpm.evaluation.moments import LARGEST, Statistics
 
 #: What tells a file of statistics from others: ours (with either form of the covariance), pytorch-fid's.
 KEYS = ({"mean", "triangle", "count", "meta"}, {"mean", "factor", "count", "meta"}, {"mu", "sigma"})
@@ -70,6 +71,7 @@ def load(path: Path) -> tuple[Statistics, dict[str, Any]]:
     if not holds_statistics(set(found)):
         names = ", ".join(found) or "nothing"
         raise EngineError(f"{shown(path)} is no file of statistics: it holds {shown(Path(names))}")
+    _require_moderate(path, found)
     if {"mu", "sigma"} <= set(found):
         mean, covariance = _numbers(path, "mu"), _numbers(path, "sigma")
         return Statistics(*_checked(path, mean, covariance), count=0, factor=None), {}
@@ -90,6 +92,15 @@ def load(path: Path) -> tuple[Statistics, dict[str, Any]]:
         covariance = _square(path, _numbers(path, "triangle"), mean.size)
     checked = _checked(path, mean, covariance)
     return Statistics(*checked, count=count, factor=factor), _meta(path)
+
+
+def _require_moderate(path: Path, found: Mapping[str, arrays.Header]) -> None:
+    """EngineError before memory is asked for what a few compressed bytes may promise."""
+    for name in sorted(set(found) & set().union(*KEYS)):
+        if math.prod(found[name].shape) * found[name].dtype.itemsize > 8 * LARGEST**2:
+            raise EngineError(
+                f"{shown(path)}: {name} is {found[name]}, more than statistics of {LARGEST:,} features have"
+            )
 
 
 def _numbers(path: Path, name: str) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 
@@ -71,16 +72,23 @@ def test_pickled_objects_are_refused_unread(tmp_path: Path) -> None:
             arrays.headers(path)
 
 
-def test_a_header_that_promises_too_much_takes_no_memory(tmp_path: Path) -> None:
-    path = tmp_path / "a.npy"
-    with path.open("wb") as file:
-        npy.write_array_header_1_0(
-            file, {"descr": "|u1", "fortran_order": False, "shape": (7_000_000_000, 3, 2)}
-        )
-        file.write(ARRAY.tobytes())
-    assert arrays.headers(path)[""].shape == (7_000_000_000, 3, 2)
-    with pytest.raises(EngineError, match="ends too early"):
-        list(arrays.blocks(path, "", 100))
+@pytest.mark.parametrize("shape", [(7_000_000_000, 3, 2), (8, 3, 2), (-1, 3, 2)])
+@pytest.mark.parametrize("kind", ["npy", "npz"])
+def test_a_header_that_promises_too_much_is_not_believed(
+    tmp_path: Path, kind: str, shape: tuple[int, ...]
+) -> None:
+    """Before any work is done, and before memory is asked for."""
+    content = io.BytesIO()
+    npy.write_array_header_1_0(content, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    content.write(ARRAY.tobytes())
+    path = tmp_path / f"a.{kind}"
+    if kind == "npy":
+        path.write_bytes(content.getvalue())
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("arr_0.npy", content.getvalue())
+    with pytest.raises(EngineError, match=r"not a whole .*: (it ends too early|its shape .* is impossible)$"):
+        arrays.headers(path)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,17 @@ def test_errors_of_the_system_are_one_line(
     assert lines(capsys)[-1] == {"error": "references/x.f32: No space left on device"}
 
 
+def test_memory_that_runs_out_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(comparison, "compare", exhausted)
+    assert compare.main([*PLACES, "a.npy", "b.npy"]) == 1
+    assert lines(capsys)[-1]["error"].startswith("out of memory: ")
+
+
 def test_bytes_that_are_no_text_in_a_name_do_no_harm(capsys: pytest.CaptureFixture[str]) -> None:
     Path("\udcff.npy").symlink_to("a.npy")
     assert compare.main([*PLACES, "\udcff.npy", "b.npy"]) == 0

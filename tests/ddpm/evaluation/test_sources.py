@@ -186,6 +186,7 @@ ARRAYS = [
     ({"x": np.float32(3)}, r"x float32 \(\)"),
     ({"m2": ROWS[0], "s2": LABELS}, r"m2 float32 \(4,\); s2 int64 \(5,\)"),
     ({"a": COLOUR, "b": COLOUR}, "has several arrays that could be meant: a, b"),
+    ({"x": np.zeros((2, 20_000), np.float16)}, "20,000 features an image; up to 16,384 are compared"),
     ({"a": np.array([{}])}, "pickled objects, which are not opened"),
     ({}, "holds no uint8 images .*: nothing"),
 ]

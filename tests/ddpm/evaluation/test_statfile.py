@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from ddpm.errors import EngineError
-from ddpm.evaluation import statfile
+from ddpm.evaluation import arrays, statfile
 from ddpm.evaluation.frechet import frechet_distance
 from ddpm.evaluation.moments import Statistics, statistics_of
 
@@ -119,6 +119,19 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, content: dict[str, np.ndarray
         statfile.load(tmp_path / "a.npz")
     assert str(tmp_path / "a.npz") in str(error.value)
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["mean", "factor", "meta"])
+def test_a_file_that_unfolds_to_gigabytes_is_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(statfile, "LARGEST", 16)
+    ours = {"mean": MU, "factor": np.ones((3, 4)), "count": np.int64(3), "meta": np.array("{}")}
+    huge = np.array("{}" + " " * 600) if name == "meta" else np.zeros(300)
+    np.savez_compressed(tmp_path / "a.npz", **(ours | {name: huge}))  # type: ignore[arg-type]
+    monkeypatch.setattr(arrays, "whole", lambda *_: pytest.fail("it was read"))
+    with pytest.raises(EngineError, match=rf"a\.npz: {name} is .*, more than statistics of 16 features have"):
+        statfile.load(tmp_path / "a.npz")
 
 
 class Bad:
