@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -116,10 +117,14 @@ def compare(
 
 
 def _require_new(path: Path) -> None:
+    """EngineError where the statistics could not be kept: better told before hours of work."""
     if path.suffix != ".npz":
         raise EngineError(f"{shown(path)}: statistics are kept in a file whose name ends in .npz")
     if path.exists():
         raise EngineError(f"{shown(path)} exists already: name another file for the statistics")
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise EngineError(f"{shown(path)}: nothing can be written into {shown(there)}")
 
 
 def _meta(target: Source, ruler: rulers.Ruler, gathered: Gathered) -> dict[str, Any]:

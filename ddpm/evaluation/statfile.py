@@ -150,4 +150,9 @@ def _meta(path: Path) -> dict[str, Any]:
         meta = None
     if not isinstance(meta, dict):
         raise EngineError(f"{shown(path)}: meta is not a JSON object")
+    for part in ("features", "reference", "floor"):
+        if not isinstance(meta.get(part), dict | None):
+            raise EngineError(f"{shown(path)}: {part} in meta is not a JSON object")
+    if not isinstance((meta.get("reference") or {}).get("images"), int | None):
+        raise EngineError(f"{shown(path)}: the number of images in meta is not a number")
     return meta

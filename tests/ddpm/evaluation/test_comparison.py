@@ -276,6 +276,17 @@ def test_the_reference_is_kept_and_says_what_it_is() -> None:
         compared("a.npz", "real", keep=Path("kept.pkl"))
 
 
+def test_a_place_that_cannot_be_written_is_told_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    file("a.npz", A), file("b.npz", B)
+    with pytest.raises(EngineError, match=r"a\.npz/kept\.npz: nothing can be written into .*a\.npz"):
+        compared("a.npz", "b.npz", keep=Path("a.npz/kept.npz"))
+    monkeypatch.setattr(comparison.os, "access", lambda *_: False)  # as root everything is allowed
+    with pytest.raises(EngineError, match=r"new/kept\.npz: nothing can be written into "):
+        compared("a.npz", "b.npz", keep=Path("new/kept.npz"))
+    assert Standing.made == []
+    assert not Path("new").exists()
+
+
 def test_what_is_kept_claims_no_more_than_is_known() -> None:
     np.save("rows.npy", features(A))
     first = compared("rows.npy", pytorch_fid("b.npz", B), keep=Path("kept.npz"))

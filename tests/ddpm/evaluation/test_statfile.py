@@ -107,6 +107,8 @@ OURS = {"mean": MU, "triangle": np.ones(10, np.float32), "count": 9, "meta": "{}
         (OURS | {"meta": "[1]"}, "meta is not a JSON object"),
         (OURS | {"meta": "{"}, "meta is not a JSON object"),
         (OURS | {"meta": 5}, "meta is not a JSON object"),
+        (OURS | {"meta": '{"features": "inception"}'}, "features in meta is not a JSON object"),
+        (OURS | {"meta": '{"reference": {"images": "9"}}'}, "the number of images in meta is not a number"),
         (
             {"mean": MU, "factor": np.ones((3, 4)), "count": 9, "meta": "{}"},
             r"factor is \(3, 4\), not \(9, 4\)",
