@@ -131,13 +131,16 @@ class Shelf:
             known = json.loads(self._path(".floor.json").read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):  # damaged: computed anew
             known = self._shipped[1].get("floor") if self._shipped else None
-        return known if isinstance(known, dict) else None
+        return known if isinstance(known, dict) and "fid" in known else None
 
     def keep_floor(self, floor: dict[str, Any]) -> None:
         path = self._path(".floor.json")
         unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        unfinished.write_text(json.dumps(floor, indent=1), encoding="utf-8")
-        unfinished.replace(path)
+        try:
+            unfinished.write_text(json.dumps(floor, indent=1), encoding="utf-8")
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
     def rows(self, count: int, dimension: int) -> np.ndarray:
         """The first `count` features, float32 (count,D), read from the disk as they are used."""

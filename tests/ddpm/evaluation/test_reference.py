@@ -208,11 +208,12 @@ def test_no_floor_where_there_is_no_other_split(places: Places) -> None:
     assert made(places, StandIn(), floor=True).floor is None  # not downloaded for its sake
 
 
-def test_a_damaged_floor_is_computed_anew(places: Places, subset: int) -> None:
-    found = made(places, StandIn(), floor=True)
+@pytest.mark.parametrize("content", ["{", "{}", "[]"])
+def test_a_damaged_floor_is_computed_anew(places: Places, subset: int, content: str) -> None:
+    found = made(places, StandIn(), companions=False, floor=True)
     (path,) = places.references.glob("*.floor.json")
-    path.write_text("{")
-    assert made(places, StandIn(), floor=True).floor == found.floor
+    path.write_text(content)
+    assert made(places, StandIn(), companions=False, floor=True).floor == found.floor
     assert json.loads(path.read_text())["split"] == "test"
 
 
