@@ -22,13 +22,7 @@ from tui.widgets.config_edits import ConfigEdits
 from tui.widgets.config_field import ConfigField
 
 #: Section -> its heading.
-_HEADINGS = {
-    "data": "Data",
-    "model": "Model",
-    "diffusion": "Diffusion",
-    "training": "Training",
-    "sampling": "Sampling",
-}
+_HEADINGS = {section: section.capitalize() for section in Config.model_fields}
 #: Sections that are there at once; the others follow after the first paint.
 _FIRST = ("data", "model")
 
