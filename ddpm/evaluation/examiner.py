@@ -193,6 +193,7 @@ def sampling_protocol(config: Config) -> dict[str, Any]:
         "steps": sampling.resolved_steps(config.diffusion.timesteps),
         "spacing": sampling.spacing,
         "eta": sampling.eta if sampling.sampler == "ddim" else None,
+        "variance": config.diffusion.variance if sampling.sampler == "ddpm" else None,
         "weights": "ema" if sampling.ema else "model",
         "ema_decay": config.training.ema_decay if sampling.ema else None,
     }

@@ -23,7 +23,8 @@ class Protocol:
     features: "network", "weights" (hash) and "convention" of the feature network;
     reference: "dataset", "split", "shape" [C, H, W], "images" (how many) and "data" (hash of the pixels);
     samples: how many images were compared with it; None where statistics from a file do not say;
-    sampling: "sampler", "steps", "spacing", "eta", "weights" ("ema" or "model") and "ema_decay";
+    sampling: "sampler", "steps", "spacing", "eta" (of ddim), "variance" (of ddpm), "weights" ("ema" or
+        "model") and "ema_decay";
         None for images that no sampler of ours drew;
     companions: what the other scores depend on: "kid_block", "neighbours", "reference_features",
         "classifier" (hash). Not part of the identity.
@@ -45,7 +46,7 @@ class Protocol:
 
 def identity(protocol: Mapping[str, Any]) -> str:
     """12 hex digits, equal for protocols whose numbers may be ranked together."""
-    ranked = {key: protocol.get(key) for key in RANKED}
+    ranked = _told({key: protocol.get(key) for key in RANKED})
     text = json.dumps(ranked, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -59,6 +60,13 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
         for key in dict.fromkeys((*first, *second))
         if first.get(key) != second.get(key)
     ]
+
+
+def _told(part: Any) -> Any:
+    """Without what is None: it says as much as what is left out."""
+    if isinstance(part, Mapping):
+        return {key: _told(value) for key, value in part.items() if value is not None}
+    return part
 
 
 def _leaves(part: Any, name: str = "") -> Iterator[tuple[str, Any]]:

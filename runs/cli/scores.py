@@ -133,6 +133,8 @@ def _sampling(sampling: Mapping[str, Any]) -> str:
     parts.append(_text(sampling.get("spacing")))
     if sampling.get("eta") is not None:
         parts.append(f"eta {_text(sampling['eta'])}")
+    if sampling.get("variance") is not None:
+        parts.append(f"variance {_text(sampling['variance'])}")
     averaged = sampling.get("weights") == "ema"
     parts.append(f"ema {_text(sampling.get('ema_decay'))}" if averaged else _text(sampling.get("weights")))
     return ", ".join(parts)

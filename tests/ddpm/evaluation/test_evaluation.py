@@ -84,7 +84,8 @@ def test_the_protocol_says_what_was_compared_with_what(trained: Path, tmp_path: 
     assert protocol["reference"]["images"] == 1797
     assert protocol["samples"] == event.samples == 70
     assert protocol["sampling"] == {
-        "sampler": "ddim", "steps": 3, "spacing": "uniform", "eta": 0.5, "weights": "ema", "ema_decay": 0.99,
+        "sampler": "ddim", "steps": 3, "spacing": "uniform", "eta": 0.5, "variance": None,
+        "weights": "ema", "ema_decay": 0.99,
     }  # fmt: skip
     assert protocol["companions"]["reference_features"] == 1797
     json.dumps(protocol, allow_nan=False)

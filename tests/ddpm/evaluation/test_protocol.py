@@ -56,3 +56,10 @@ def test_what_decides_about_fid_changes_it(other: Protocol, told: str) -> None:
 def test_companions_do_not_part_fids() -> None:
     assert replace(BASE, companions=None).id == BASE.id
     assert differences(replace(BASE, companions=None).to_dict(), BASE.to_dict()) == []
+
+
+def test_what_is_none_says_as_much_as_what_is_left_out() -> None:
+    """An id that differs always has a difference to show for it."""
+    later = replace(BASE, sampling={**(BASE.sampling or {}), "variance": None})
+    assert later.id == BASE.id
+    assert differences(later.to_dict(), BASE.to_dict()) == []
