@@ -8,11 +8,13 @@ person can mend.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 from collections.abc import Generator
 from typing import Any
 
+from ddpm import asker
 from runs import interpreter
 from runs.errors import RunError
 
@@ -23,13 +25,13 @@ PATIENCE = 1.0
 def answers(module: str, *arguments: str) -> Generator[dict[str, Any], None, None]:
     """The objects that `python -m module arguments` prints, each as it comes.
 
-    The process ends with the iterator: whoever leaves early closes it (`contextlib.closing`). RunError, in
-    one line, where the work failed.
+    The process ends with the iterator: whoever leaves early closes it (`contextlib.closing`), and whoever is
+    killed takes it along (`ddpm.asker`). RunError, in one line, where the work failed.
     """
     with tempfile.TemporaryFile("w+", errors="replace") as errors:
         process = subprocess.Popen(
             interpreter.command(module, *arguments),
-            env=interpreter.environment(),
+            env=interpreter.environment() | {asker.VARIABLE: str(os.getpid())},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ddpm import data, devices, weights
+from ddpm import asker, data, devices, weights
 from ddpm.config import DataConfig
 from ddpm.data import ImageSet
 from ddpm.datafiles import shown
@@ -171,6 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args(arguments)
+    asker.end_with_it()
     torch.set_num_threads(1)  # sums over batches would come out otherwise with every number of cores
     work = train_to_file(args.out, args.data_root, seed=args.seed, epochs=args.epochs, device=args.device)
     told = float("-inf")

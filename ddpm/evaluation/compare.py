@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from ddpm import errors
+from ddpm import asker, errors
 
 _SECONDS = 0.1  # between two lines of progress of one stage, at least
 
@@ -26,6 +26,7 @@ _SECONDS = 0.1  # between two lines of progress of one stage, at least
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status."""
     signal.signal(signal.SIGTERM, _leave)
+    asker.end_with_it()
     try:
         return _work(_parser().parse_args(arguments))
     except BrokenPipeError:  # whoever asked is gone

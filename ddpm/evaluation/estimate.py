@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from ddpm import datafiles, devices, subject
+from ddpm import asker, datafiles, devices, subject
 from ddpm.config import Config
 from ddpm.errors import EngineError
 from ddpm.evaluation import locating, reference
@@ -144,6 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--weights-folder", type=Path, required=True)
     parser.add_argument("--references", type=Path, required=True)
     args = parser.parse_args(arguments)
+    asker.end_with_it()
     places = Places(args.data_root, args.weights, args.weights_folder, args.references)
     try:
         config = Config.model_validate_json(args.config)

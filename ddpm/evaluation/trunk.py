@@ -53,6 +53,8 @@ def read(path: Path) -> dict[str, Tensor]:
     except Exception:  # readers of foreign bytes raise anything: pickle's IndexError, struct's own error
         raise WeightsError(f"{shown(path)} is not a file of weights: nothing could be read from it") from None
     trunk = {name: tensor for name, tensor in tensors.items() if name.endswith(_PARTS)}
+    if not trunk:
+        raise WeightsError(f"{shown(path)} holds no tensor of the FID Inception network's names")
     found = trunk_hash(trunk)
     if found != HASH:
         raise WeightsError(

@@ -1,13 +1,17 @@
 """Work in a process of its own: its answers as they come, its failures in one line, its end with ours."""
 
 import os
+import subprocess
+import sys
 import textwrap
 import time
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 
+from runs import interpreter
 from runs.engine import answers
 from runs.errors import RunError
 
@@ -91,3 +95,34 @@ def test_failures_are_one_line(folder: Path, code: str, told: str) -> None:
 def test_a_module_that_is_not_there() -> None:
     with pytest.raises(RunError, match="No module named"):
         list(answers("no_such_work"))
+
+
+def test_who_is_killed_takes_the_work_along(folder: Path) -> None:
+    """Also work that prints nothing, and so never hears that no one listens any more."""
+    write(
+        folder,
+        """
+        import json, os, signal, time
+        from ddpm import asker
+        asker.end_with_it()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as in the middle of a long computation
+        print(json.dumps({"pid": os.getpid()}), flush=True)
+        time.sleep(60)
+        """,
+    )
+    asking = """if True:
+        from runs.engine import answers
+        for found in answers("piece_of_work"):
+            print(found["pid"], flush=True)
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", asking], stdout=subprocess.PIPE, text=True, env=interpreter.environment()
+    ) as process:
+        assert process.stdout is not None
+        worker = int(process.stdout.readline())
+        assert psutil.pid_exists(worker)
+        process.kill()
+    end = time.monotonic() + 15
+    while psutil.pid_exists(worker) and psutil.Process(worker).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < end, "it works on, for no one"
+        time.sleep(0.1)

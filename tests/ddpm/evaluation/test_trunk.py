@@ -91,3 +91,9 @@ def test_code_of_unknown_origin_is_not_opened(tmp_path: Path) -> None:
         torch.jit.script(torch.nn.ReLU()).save(str(tmp_path / "script.pt"))
     with pytest.raises(WeightsError, match="archive of unknown code"):
         trunk.read(tmp_path / "script.pt")
+
+
+def test_tensors_of_another_network_are_called_so(tmp_path: Path) -> None:
+    torch.save({"layer.weight": torch.ones(2)}, tmp_path / "other.pth")
+    with pytest.raises(WeightsError, match="holds no tensor of the FID Inception network's names"):
+        trunk.read(tmp_path / "other.pth")
