@@ -55,7 +55,7 @@ def _download(folder: Path) -> Steps[Path]:
         raise WeightsError(
             f"the FID Inception weights are missing and cannot be downloaded ({_reason(error)}); put "
             f"{trunk.FILE} (from {trunk.URL}) into {shown(folder)}, or name a file of them by "
-            "evaluation.weights or DDPM_INCEPTION"
+            "--weights, evaluation.weights or DDPM_INCEPTION"
         ) from error
     return target
 

@@ -1,7 +1,7 @@
 """How pixels become the network's input: the two conventions that published numbers follow.
 
 They differ in where a pixel of the enlarged image lies in the small one, and in the scaling. A number says
-nothing without its convention: the same images differ by some tenths of a point of FID.
+nothing without its convention: the same images have another FID in each.
 """
 
 from __future__ import annotations

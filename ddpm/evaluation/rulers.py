@@ -102,7 +102,7 @@ def notes(
         told = " and ".join(f"{name} has {count:,} images" for name, count in few.items())
         lines.append(
             f"{told}, fewer than the {ruler.dimension:,} features: FID is far too high then, "
-            "and says something only beside FIDs of equally many images"
+            "and all scores say something only beside those of equally many images"
         )
     if found.precision is not None and found.kid is None:
         lines.append(f"KID needs {LEAST_IMAGES} images on each side")
