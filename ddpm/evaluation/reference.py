@@ -30,7 +30,7 @@ class Reference:
     )  #: float32 (min(N, SUBSET), D), of images drawn at random; None: not asked for
     identity: dict[str, Any]  #: as `Protocol.reference` has it
     #: Scores of the data set's other split against this one, as if its images were samples: what a perfect
-    #: sampler would reach ("split", "samples", "fid", …). None: not known, or no other split at hand.
+    #: sampler would reach with as many ("split", "samples", "fid", …). None: not known, or no other split.
     floor: dict[str, Any] | None
     sampled: int  #: rows of `features`; 0 without
 
