@@ -81,8 +81,9 @@ class CheckpointScreen(LaunchScreen):
     # -- what is chosen -----------------------------------------------------------------------------
 
     def on_config_field_edited(self, event: ConfigField.Edited) -> None:
-        if self._edits is not None and self._edits.texts[event.key] != event.text:
-            self._edits.set(event.key, event.text)
+        key, text = event.row.spec.key, event.row.text
+        if self._edits is not None and self._edits.texts[key] != text:
+            self._edits.set(key, text)
             self._show()
 
     @on(OptionList.OptionHighlighted, "#checkpoint-list")
@@ -116,7 +117,7 @@ class CheckpointScreen(LaunchScreen):
         for row in self.query(ConfigField):
             key = row.spec.key
             note = f"the run's: {printable(edits.base_text(key))}"
-            row.show(edits.texts[key], edits.changed(key), note, edits.problems.get(key, ""))
+            row.show(edits.changed(key), note, edits.problems.get(key, ""))
         command = self._command()
         ink, line = self.cockpit.ink, Text(overflow="fold")
         if command is not None:

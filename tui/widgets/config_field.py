@@ -43,12 +43,11 @@ class ConfigField(Widget):
     problem: reactive[str] = reactive("")
 
     class Edited(Message):
-        """The text of a field is another."""
+        """The text of a field is another: `ConfigField.text` as it is by now, as more may follow."""
 
-        def __init__(self, key: str, text: str) -> None:
+        def __init__(self, row: ConfigField) -> None:
             super().__init__()
-            self.key = key
-            self.text = text
+            self.row = row
 
     def __init__(self, spec: FieldSpec, text: str) -> None:
         super().__init__()
@@ -74,10 +73,14 @@ class ConfigField(Widget):
         """What stands in the editor."""
         return self.editor.value
 
-    def show(self, text: str, changed: bool, note: str, problem: str) -> None:
-        """Its text, whether that differs from the preset, what the preset says, and what is wrong."""
+    def put(self, text: str) -> None:
+        """Another text, in place of what stands in the editor."""
         if self.editor.value != text:
             self.editor.value = text
+
+    def show(self, changed: bool, note: str, problem: str) -> None:
+        """Whether its text differs from the preset, what the preset says, and what is wrong. The text is the
+        person's who types it, and not touched."""
         if note != self._note:
             self._note = note
             self.refresh()
@@ -85,11 +88,11 @@ class ConfigField(Widget):
 
     def on_input_changed(self, message: Input.Changed) -> None:
         message.stop()
-        self.post_message(self.Edited(self.spec.key, message.value))
+        self.post_message(self.Edited(self))
 
     def on_choice_changed(self, message: Choice.Changed) -> None:
         message.stop()
-        self.post_message(self.Edited(self.spec.key, message.value))
+        self.post_message(self.Edited(self))
 
     # -- drawing ------------------------------------------------------------------------------------
 

@@ -122,6 +122,8 @@ class ConfigForm(Vertical):
     def load(self, config: Config, base: Config | None = None) -> None:
         """Show these values; changes are counted from `base` (the preset), or from them."""
         self._edits = ConfigEdits(config, base)
+        for key, row in self._rows.items():
+            row.put(self._edits.texts[key])
         self._show()
         self.post_message(self.Changed(self, self._edits.config))
 
@@ -140,6 +142,8 @@ class ConfigForm(Vertical):
     def set_value(self, key: str, text: str) -> None:
         """Put a text into a field, as if it was typed. KeyError for an unknown key."""
         self._edit(key, text)
+        if key in self._rows:
+            self._rows[key].put(text)
 
     def focus_field(self, key: str | None = None) -> None:
         """Go to a field; without a key to the first one with a problem, else to the first one."""
@@ -164,7 +168,7 @@ class ConfigForm(Vertical):
 
     def on_config_field_edited(self, message: ConfigField.Edited) -> None:
         message.stop()
-        self._edit(message.key, message.text)
+        self._edit(message.row.spec.key, message.row.text)
 
     def _edit(self, key: str, text: str) -> None:
         if self._edits.texts[key] == text:
@@ -180,14 +184,14 @@ class ConfigForm(Vertical):
         edits = self._edits
         for key, row in self._rows.items():
             note = f"preset: {printable(edits.base_text(key))}"
-            row.show(edits.texts[key], edits.changed(key), note, edits.problems.get(key, ""))
+            row.show(edits.changed(key), note, edits.problems.get(key, ""))
         self._help()
 
     def action_restore(self) -> None:
         """The preset's value for the field that has the focus."""
         if row := self._focused():
             text = self._edits.base_text(row.spec.key)
-            self._edit(row.spec.key, "" if text == "unset" else text)
+            self.set_value(row.spec.key, "" if text == "unset" else text)
 
     # -- going about --------------------------------------------------------------------------------
 

@@ -180,3 +180,17 @@ async def test_a_choice_fits_its_place(width: int, text: str) -> None:
         assert choice.value == "a"
         await pilot.click(choice, offset=(6, 0))
         assert choice.value == "b"
+
+
+async def test_what_is_typed_faster_than_it_is_read_is_not_lost() -> None:
+    form = ConfigForm(BASE)
+    app = Host(form, kinds=(ConfigForm.Changed,))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await whole(pilot, form)
+        steps, channels = row(form, "training.steps").editor, row(form, "model.channels").editor
+        steps.value, channels.value = "20", "96"
+        for _ in range(5):
+            await pilot.pause(0.05)
+            assert (steps.value, channels.value) == ("20", "96")
+        assert form.changes() == ["model.channels=96", "training.steps=20"]
+        assert len(app.seen) <= 2, "the fields write each other's texts back and forth"
