@@ -1,16 +1,16 @@
 """Makes the pictures of the README: drives the app over a real home by keys and exports its screens as SVG.
 
-    python docs/pictures.py HOME TRAINING SAMPLING OTHER
+    python docs/pictures.py HOME --training RUN --sampling RUN --other RUN
+    python docs/pictures.py HOME --evaluated RUN
 
-TRAINING, SAMPLING and OTHER are names of runs in HOME: a training run, a sampling run of it, and another
-training run to compare it with. Nothing in HOME is changed.
+Each RUN is the name of one in HOME. Nothing in HOME is changed.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import re
-import sys
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -20,6 +20,8 @@ from tui.app import DdpmApp
 
 FOLDER = Path(__file__).parent / "pictures"
 SIZE = (132, 40)
+#: The key of the scores among the panes of a training run.
+SCORES = "3"
 
 
 async def settle(pilot: Pilot[None], seconds: float = 2.0) -> None:
@@ -45,41 +47,74 @@ def export(app: DdpmApp, name: str) -> None:
     (FOLDER / f"{name}.svg").write_text(svg, encoding="utf-8")
 
 
-async def pictures(where: str, training: str, sampling: str, other: str) -> None:
-    app = DdpmApp(home.find(where))
+async def of_runs(app: DdpmApp, pilot: Pilot[None], training: str, sampling: str, other: str) -> None:
+    await find(pilot, training)
+    await pilot.press("slash", *["backspace"] * 40, "enter")
+    await settle(pilot)
+    export(app, "runs")
+    await find(pilot, training)
+    await pilot.press("enter")
+    await settle(pilot)
+    export(app, "run")
+    await pilot.press("2")
+    await settle(pilot)
+    export(app, "samples")
+    await pilot.press("escape", "n")
+    await settle(pilot, 3)
+    export(app, "new")
+    await pilot.press("escape")
+    await find(pilot, sampling)
+    await pilot.press("enter")
+    await settle(pilot)
+    await pilot.press(*["left"] * 12)
+    await settle(pilot)
+    export(app, "sampling")
+    await pilot.press("escape")
+    for name in (training, other):
+        await find(pilot, name)
+        await pilot.press("space")
+    await pilot.press("slash", *["backspace"] * 40, "enter", "c")
+    await settle(pilot, 3)
+    export(app, "compare")
+
+
+async def of_evaluations(app: DdpmApp, pilot: Pilot[None], evaluated: str) -> None:
+    await find(pilot, evaluated)
+    await pilot.press("enter")
+    await settle(pilot)
+    await pilot.press(SCORES)
+    await settle(pilot)
+    export(app, "scores")
+    await pilot.press("E")
+    await settle(pilot, 20)  # the time it will take is measured
+    export(app, "evaluate")
+    await pilot.press("escape", "escape", "L")
+    await settle(pilot)
+    export(app, "leaderboard")
+
+
+async def pictures(args: argparse.Namespace) -> None:
+    app = DdpmApp(home.find(args.home))
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot, 4)
-        await find(pilot, training)
-        await pilot.press("slash", *["backspace"] * 40, "enter")
-        await settle(pilot)
-        export(app, "runs")
-        await find(pilot, training)
-        await pilot.press("enter")
-        await settle(pilot)
-        export(app, "run")
-        await pilot.press("2")
-        await settle(pilot)
-        export(app, "samples")
-        await pilot.press("escape", "n")
-        await settle(pilot, 3)
-        export(app, "new")
-        await pilot.press("escape")
-        await find(pilot, sampling)
-        await pilot.press("enter")
-        await settle(pilot)
-        await pilot.press(*["left"] * 12)
-        await settle(pilot)
-        export(app, "sampling")
-        await pilot.press("escape")
-        for name in (training, other):
-            await find(pilot, name)
-            await pilot.press("space")
-        await pilot.press("slash", *["backspace"] * 40, "enter", "c")
-        await settle(pilot, 3)
-        export(app, "compare")
+        if args.evaluated:
+            await of_evaluations(app, pilot, args.evaluated)
+        else:
+            await of_runs(app, pilot, args.training, args.sampling, args.other)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Makes the pictures of the README.")
+    parser.add_argument("home")
+    parser.add_argument("--training", help="a training run, with --sampling and --other")
+    parser.add_argument("--sampling", help="a sampling run of it")
+    parser.add_argument("--other", help="another training run, to compare it with")
+    parser.add_argument("--evaluated", help="a training run with evaluations: the pictures of those")
+    args = parser.parse_args()
+    if not args.evaluated and not (args.training and args.sampling and args.other):
+        parser.error("--evaluated is needed, or --training, --sampling and --other")
+    asyncio.run(pictures(args))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 5:
-        raise SystemExit((__doc__ or "").strip())
-    asyncio.run(pictures(*sys.argv[1:]))
+    main()
