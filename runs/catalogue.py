@@ -18,7 +18,7 @@ from runs.database import Database, told
 from runs.errors import RunError
 from runs.home import Home
 from runs.reading import ROW_COLUMNS, detail_of, row_of
-from runs.rows import Bucket, RunDetail, RunQuery, RunRow, Standing
+from runs.rows import Bucket, FidProtocol, RunDetail, RunQuery, RunRow, Standing
 from runs.schema import SORTABLE, run
 
 #: Names that are looked through for near misses.
@@ -120,6 +120,11 @@ class Catalogue:
             if (row := _find(connection, reference)) is not None:
                 return row_of(row, self.home)
             raise RunError(_not_found(connection, reference))
+
+    def fid_protocols(self) -> dict[int, FidProtocol]:
+        """What the FIDs of runs are of, by their numbers."""
+        with self._database.reading() as connection:
+            return evaluations.fid_protocols(connection)
 
     # -- evaluations ---------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, case, or_, select
 
 from ddpm.evaluation import protocol as protocols
 from runs import files
-from runs.rows import EvaluatingRow, EvaluationRow, Standing
+from runs.rows import EvaluatingRow, EvaluationRow, FidProtocol, Standing
 from runs.schema import evaluation, run
 
 #: Scores as they are named in `evaluated` events, in the order of the table's columns.
@@ -71,6 +71,21 @@ def rank(connection: Connection, run_id: int | None = None) -> None:
 def of_run(connection: Connection, run_id: int) -> tuple[EvaluationRow, ...]:
     """Of a training's checkpoints, whoever made them, or what an evaluating run found; oldest first."""
     return tuple(_rows(connection, _all().where(_of(run_id)).order_by(*_BY_AGE)))
+
+
+def fid_protocols(connection: Connection) -> dict[int, FidProtocol]:
+    """What the FID of each run's latest evaluation is of, by the run's number."""
+    columns = (evaluation.c.protocol_id, evaluation.c.protocol)
+    query = select(_maker.c.id, _maker.c.kind, _maker.c.parent, *columns).select_from(_MADE)
+    latest: dict[int, Any] = {}
+    for found in connection.execute(query.order_by(*_BY_AGE)):
+        latest[found.id] = found
+        if found.kind == "evaluate" and found.parent is not None:
+            latest[found.parent] = found
+    return {
+        number: FidProtocol.of(found.protocol_id, files.load(found.protocol))
+        for number, found in latest.items()
+    }
 
 
 def leaderboard(connection: Connection) -> list[Standing]:

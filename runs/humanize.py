@@ -46,6 +46,18 @@ def count(number: float | None) -> str:
     return _scaled(number, ("", "k", "M", "G", "T"))
 
 
+def distance(value: float | None) -> str:
+    """A Fréchet distance with the digits that papers give: "12.34", "0.0123", "241.3", "1,234", "123k"."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    size = abs(value)
+    if size >= 99_999.5:
+        return count(value)
+    if size >= 100:
+        return f"{value:.1f}" if size < 999.95 else f"{value:,.0f}"
+    return f"{value:.2f}" if size >= 0.1 or size < 0.00005 else f"{value:.4f}"
+
+
 def bytes_text(number: float | None) -> str:
     """ "512 B", "1.4 GB" (powers of 1000, as disks are sold), "140 MB"."""
     if number is None or not math.isfinite(number):

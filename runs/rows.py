@@ -58,6 +58,22 @@ class SampleRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FidProtocol:
+    """What mostly keeps two FIDs from being compared. It may come from anyone's record."""
+
+    id: str
+    samples: int | None
+    convention: str | None  #: of resize and scaling
+
+    @classmethod
+    def of(cls, protocol_id: str, protocol: dict[str, Any]) -> FidProtocol:
+        features, samples = protocol.get("features"), protocol.get("samples")
+        said = features.get("convention") if isinstance(features, dict) else None
+        images = samples if type(samples) is int else None
+        return cls(protocol_id, images, said if isinstance(said, str) else None)
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationRow:
     """The scores of one checkpoint under one protocol; `events.Evaluated` says what they are."""
 
@@ -82,6 +98,10 @@ class EvaluationRow:
     protocol_id: str
     seconds: float | None
     created_at: str | None
+
+    @property
+    def fid_protocol(self) -> FidProtocol:
+        return FidProtocol.of(self.protocol_id, self.protocol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +148,11 @@ class RunDetail:
     evaluations: tuple[EvaluationRow, ...] = ()
     evaluating: EvaluatingRow | None = None  #: while an evaluation works
     parent_step: int | None = None  #: of the checkpoint that a sampling or evaluating run works with
+
+    @property
+    def fid_protocol(self) -> FidProtocol | None:
+        """Of `row.fid`, the latest evaluation's."""
+        return self.evaluations[-1].fid_protocol if self.evaluations else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from ddpm.config import Config
 from ddpm.configfiles import ConfigError
 from ddpm.errors import EngineError
 from ddpm.evaluation.places import Places
-from runs import pinning
+from runs import humanize, pinning
 from runs.directory import RunDirectory
 from runs.errors import RunError
 from runs.home import Home
@@ -166,7 +166,8 @@ def _told(event: events.Event) -> str | None:
         return f"step {event.step}: drew {event.path}"
     if isinstance(event, events.Evaluated):
         return (
-            f"step {event.step}: FID {event.fid:.4g} of {event.samples} images, protocol {event.protocol_id}"
+            f"step {event.step}: FID {humanize.distance(event.fid)} of {event.samples} images, "
+            f"protocol {event.protocol_id}"
         )
     if isinstance(event, events.Notice):
         return event.text

@@ -30,15 +30,6 @@ def number(value: float | None, ink: Ink) -> Text:
     return Text(f"{value:.4f}"[:6] if value < 100 else f"{value:.1f}")
 
 
-def distance(value: float) -> str:
-    """A Fréchet distance: "12.34", "0.0123", "241.3", "1.2k"."""
-    if abs(value) >= 1000:
-        return humanize.count(value)
-    if abs(value) >= 100:
-        return f"{value:.1f}"
-    return f"{value:.2f}" if abs(value) >= 0.1 or value == 0 else f"{value:.4f}"
-
-
 def unknown(ink: Ink) -> Text:
     return Text(humanize.UNKNOWN, style=ink.faint)
 
@@ -101,7 +92,7 @@ def _age(run: RunRow, width: int, ink: Ink) -> Text:
 
 
 def _fid(run: RunRow, width: int, ink: Ink) -> Text:
-    return unknown(ink) if run.fid is None else Text(distance(run.fid))
+    return unknown(ink) if run.fid is None else Text(humanize.distance(run.fid))
 
 
 def columns(sparks: Sparks) -> list[Column[RunRow]]:

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 from rich.text import Text
 
-from runs import humanize
+from runs import caveats, humanize
 from runs.rows import EvaluationRow
-from tui.columns import distance, unknown
+from runs.text import printable
+from tui.columns import unknown
 from tui.table import Column
 from tui.theme import Ink
 
@@ -51,7 +52,7 @@ def text_of(scores: EvaluationRow | dict[str, Any] | None, field: str, *, error:
     if value is None:
         return humanize.UNKNOWN
     if field in ("fid", "classifier_fd"):
-        return distance(value)
+        return humanize.distance(value)
     if field == "kid":
         spread = value_of(scores, "kid_error") if error else None
         return f"{value:.5f}" + ("" if spread is None else f" ± {spread:.5f}")
@@ -59,18 +60,22 @@ def text_of(scores: EvaluationRow | dict[str, Any] | None, field: str, *, error:
 
 
 def fid_with_floor(evaluation: EvaluationRow, ink: Ink) -> Text:
-    """ "FID 12.34, floor 3.15"."""
+    """ "FID 12.34 (2,000 tf), floor 3.15 (10,000)"."""
     text = Text("FID ", style=ink.dim).append(text_of(evaluation, "fid"), style=ink.strong)
-    return text.append(f", floor {text_of(evaluation.floor, 'fid')}", style=ink.dim)
+    of, images = printable(caveats.short(evaluation.fid_protocol)), caveats.floor_images(evaluation.floor)
+    text.append(f" ({of})" if of else "", style=ink.dim)
+    text.append(f", floor {text_of(evaluation.floor, 'fid')}", style=ink.dim)
+    return text.append("" if images is None else f" ({images:,})", style=ink.dim)
 
 
-def floor_words(floor: dict[str, Any] | None) -> str:
-    """What a floor is of: "test, 10,000 images"; "" where that is not known."""
-    if not floor:
-        return ""
-    split, images = floor.get("split"), floor.get("samples")
-    counted = f"{images:,} images" if isinstance(images, int) else ""
-    return ", ".join(word for word in (split if isinstance(split, str) else "", counted) if word)
+def floor_words(floor: dict[str, Any] | None, samples: int | None = None) -> str:
+    """What a floor is of: "test, 10,000 images"; "" where that is not known.
+
+    With the number of `samples` beside which it stands, another one is told apart: "…, not 2,000".
+    """
+    split = (floor or {}).get("split")
+    words = (split if isinstance(split, str) else "", caveats.floor_at(floor, samples))
+    return ", ".join(word for word in words if word)
 
 
 def score_columns(of: Callable[[Row], EvaluationRow | None], *, classifier: bool) -> list[Column[Row]]:

@@ -20,5 +20,5 @@ def progress(row: RunRow) -> str:
 
 
 def number(value: float | None) -> str:
-    """A loss or a FID: four digits that matter."""
+    """A loss: four digits that matter."""
     return UNKNOWN if value is None else f"{value:.4g}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from runs.cli.parser import Parser, UsageError
 
 if TYPE_CHECKING:
-    from runs.rows import EvaluationRow, RunDetail
+    from runs.rows import EvaluationRow, FidProtocol, RunDetail
 
 EXAMPLES = """
 ddpm-tui compare mnist-1 mnist-2           only what differs
@@ -18,7 +18,7 @@ ddpm-tui compare 3 4 5 --all               the whole configurations
 ddpm-tui compare mnist-1 last --json
 """
 
-RESULTS = ("step", "images_seen", "loss", "images_per_second", "fid")
+RESULTS = ("step", "images_seen", "loss", "images_per_second")
 
 
 def arguments(parser: Parser) -> None:
@@ -70,6 +70,7 @@ class Fids:
 
     values: list[float | None]
     protocols: list[str | None]  #: ids
+    what: list[FidProtocol | None]
     comparable: bool | None  #: None: fewer than two are known
     differences: list[str]  #: what keeps the first from some other, in words
 
@@ -90,6 +91,7 @@ class Fids:
         return cls(
             values=[found.fid if found else None for found in chosen],
             protocols=[found.protocol_id if found else None for found in chosen],
+            what=[found.fid_protocol if found else None for found in chosen],
             comparable=None if len(there) < 2 else not differing,
             differences=list(differing),
         )
@@ -104,7 +106,9 @@ def _print_json(details: list[RunDetail], settings: dict[str, list[Any]], fids: 
     from runs.cli.output import print_json
     from runs.cli.records import row_record
 
-    print_json({"runs": [row_record(d.row) for d in details], "config": settings, "fid": fids})
+    print_json(
+        {"runs": [row_record(d.row, d.fid_protocol) for d in details], "config": settings, "fid": fids}
+    )
 
 
 def _print(details: list[RunDetail], settings: dict[str, list[Any]], fids: Fids) -> None:
@@ -114,17 +118,27 @@ def _print(details: list[RunDetail], settings: dict[str, list[Any]], fids: Fids)
     rows: list[Any] = [["status", *(status_text(d.row.status) for d in details)]]
     shown: dict[str, Callable[[Any], str]] = _formats()
     for name in RESULTS:
-        values = fids.values if name == "fid" else [getattr(d.row, name) for d in details]
+        values = [getattr(d.row, name) for d in details]
         if any(v is not None for v in values):
-            differs = name == "fid" and fids.comparable is False
-            title = "fid, protocols differ" if differs else name.replace("_", " ")
-            rows.append([title, *map(shown[name], values)])
+            rows.append([name.replace("_", " "), *map(shown[name], values)])
+    rows += _fid_rows(fids)
     rows += [[key, *map(_setting, values)] for key, values in settings.items()]
     print_table(columns, rows)
     if fids.comparable is False:
         say(f"the FIDs do not compare, their protocols differ: {'; '.join(fids.differences)}")
     if not settings:
         say("their configurations are the same")
+
+
+def _fid_rows(fids: Fids) -> list[list[str]]:
+    """The FIDs, and below them what each is of: images and convention."""
+    from runs.caveats import short
+    from runs.humanize import UNKNOWN, distance
+
+    if not any(fids.protocols):
+        return []
+    title = "fid, protocols differ" if fids.comparable is False else "fid"
+    return [[title, *map(distance, fids.values)], ["fid of", *(short(of) or UNKNOWN for of in fids.what)]]
 
 
 def _formats() -> dict[str, Callable[[Any], str]]:
@@ -136,7 +150,6 @@ def _formats() -> dict[str, Callable[[Any], str]]:
         "images_seen": count,
         "loss": number,
         "images_per_second": lambda v: rate(v).removesuffix(" img/s"),
-        "fid": number,
     }
 
 

@@ -121,9 +121,12 @@ def _print(result: dict[str, Any]) -> None:
 
 def _lines(result: dict[str, Any]) -> list[tuple[str, str]]:
     """The rows of the table; what is not known is left out."""
+    from runs.caveats import floor_at
+    from runs.humanize import distance
+
     convention = result["convention"]
     said = f"{convention} convention" if convention else "the files do not say by which convention"
-    lines = [("FID", f"{_number(result['fid']):<9}  {said}")]
+    lines = [("FID", f"{distance(result['fid']):<9}  {said}")]
     if result["kid"] is not None:
         lines.append(("KID", f"{result['kid']:.5f} ± {result['kid_error']:.5f}"))
     shares = ("precision", "recall", "density", "coverage")
@@ -132,14 +135,10 @@ def _lines(result: dict[str, Any]) -> list[tuple[str, str]]:
     lines.append(("images", " against ".join(counts)))
     floor = result["floor"]
     if floor:
-        dataset = result["protocol"]["reference"]["dataset"]
-        other = f"{dataset}:{floor['split']}, {floor['samples']:,} images"
-        lines.append(("floor", f"{_number(floor['fid']):<9}  FID of {other}: a perfect sampler's"))
+        other = f"{result['protocol']['reference']['dataset']}:{floor['split']}"
+        images = floor_at(floor, result["subject"]["images"])
+        lines.append(("floor", f"{distance(floor['fid']):<9}  FID of {other} at {images}"))
     return lines
-
-
-def _number(fid: float) -> str:
-    return f"{fid:.4g}" if fid >= 0.00005 else "0"
 
 
 def _count(images: int | None) -> str:

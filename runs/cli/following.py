@@ -110,13 +110,13 @@ def conclude(detail: RunDetail, *, as_json: bool = False, show: bool = False, pr
 
 def _facts(detail: RunDetail) -> str:
     from runs.cli.cells import number, progress
-    from runs.humanize import UNKNOWN, rate
+    from runs.humanize import UNKNOWN, distance, rate
 
     row = detail.row
     facts = {
         "step" if row.kind == "train" else "images": progress(row),
         "loss": number(row.loss),
-        "fid": number(row.fid),
+        "fid": distance(row.fid),
         "at": rate(row.images_per_second),
     }
     return "".join(f" · {name} {value}" for name, value in facts.items() if value != UNKNOWN)

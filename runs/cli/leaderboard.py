@@ -64,7 +64,7 @@ def _print(standing: Standing, first: Standing) -> None:
     if standing is not first:
         print()
         lines.append(f"not to be ranked with {first.protocol_id}: {'; '.join(_differences(standing, first))}")
-    lines += filter(None, [floor_words(standing.floor)])
+    lines += filter(None, [floor_words(standing.floor, standing.rows[0].samples)])
     for line in lines:
         print(printable(line))
     print_table(*listing_cells(standing.rows, ranked=True))

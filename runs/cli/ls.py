@@ -14,7 +14,7 @@ from runs.cli.parser import Parser, choice, whole
 if TYPE_CHECKING:
     from runs.catalogue import Catalogue
     from runs.cli.output import Cell, Column
-    from runs.rows import RunQuery, RunRow
+    from runs.rows import FidProtocol, RunQuery, RunRow
 
 EXAMPLES = """
 ddpm-tui ls                              the newest 50
@@ -71,12 +71,13 @@ def run(args: argparse.Namespace) -> int:
     with open_catalogue(open_home(args)) as catalogue:
         rows = _matching(catalogue, args)
         in_home = len(rows) or catalogue.count(RunQuery())
+        protocols = catalogue.fid_protocols() if any(row.fid is not None for row in rows) else {}
     limit = args.limit if args.limit is not None else (0 if args.json else TABLE_LIMIT)
     shown = rows[:limit] if limit else rows
     if args.json:
-        print_json([row_record(row) for row in shown])
+        print_json([row_record(row, protocols.get(row.id)) for row in shown])
     else:
-        _print(shown, len(rows), in_home)
+        _print(shown, protocols, len(rows), in_home)
     return 0
 
 
@@ -92,11 +93,11 @@ def _matching(catalogue: Catalogue, args: argparse.Namespace) -> list[RunRow]:
     return [row for row in rows if not args.status or row.status in args.status]
 
 
-def _print(rows: list[RunRow], found: int, in_home: int) -> None:
+def _print(rows: list[RunRow], protocols: dict[int, FidProtocol], found: int, in_home: int) -> None:
     from runs.cli.output import print_table, say
 
     if rows:
-        columns, cells = _table(rows)
+        columns, cells = _table(rows, protocols)
         print_table(columns, cells)
     if not found:
         say("no runs match" if in_home else "no runs yet; try: ddpm-tui train digits")
@@ -104,11 +105,12 @@ def _print(rows: list[RunRow], found: int, in_home: int) -> None:
         say(f"{found - len(rows)} more; --limit 0 shows all")
 
 
-def _table(rows: list[RunRow]) -> tuple[list[Column], list[list[Cell]]]:
+def _table(rows: list[RunRow], protocols: dict[int, FidProtocol]) -> tuple[list[Column], list[list[Cell]]]:
     """The columns worth showing, and their cells: one in which nothing is known is left out."""
+    from runs.caveats import short
     from runs.cli.cells import number, progress
     from runs.cli.output import Column, status_text
-    from runs.humanize import UNKNOWN, age, rate
+    from runs.humanize import UNKNOWN, age, distance, rate
 
     columns = [
         Column("#", right=True),
@@ -119,6 +121,7 @@ def _table(rows: list[RunRow]) -> tuple[list[Column], list[list[Cell]]]:
         Column("loss", right=True),
         Column("images/s", right=True, drop=4),
         Column("fid", right=True),
+        Column("of", right=True, drop=1),
         Column("preset", drop=3),
         Column("device", drop=5),
         Column("age", right=True, drop=1),
@@ -133,7 +136,8 @@ def _table(rows: list[RunRow]) -> tuple[list[Column], list[list[Cell]]]:
             progress(row),
             number(row.loss),
             rate(row.images_per_second).removesuffix(" img/s"),
-            number(row.fid),
+            distance(row.fid),
+            short(protocols.get(row.id)) or UNKNOWN,
             row.preset or UNKNOWN,
             row.device or UNKNOWN,
             age(row.created_at),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runs.rows import RunDetail, RunRow
+from runs.rows import FidProtocol, RunDetail, RunRow
 
 #: Keys of `ls --json`, in this order; `show --json` has these first.
 ROW_KEYS = (
@@ -19,6 +19,7 @@ ROW_KEYS = (
     "loss",
     "images_per_second",
     "fid",
+    "fid_protocol",
     "device",
     "created_at",
     "ended_at",
@@ -27,15 +28,15 @@ ROW_KEYS = (
 )
 
 
-def row_record(row: RunRow) -> dict[str, Any]:
-    """A run as `ls --json` shows it."""
-    return {key: getattr(row, key) for key in ROW_KEYS}
+def row_record(row: RunRow, protocol: FidProtocol | None) -> dict[str, Any]:
+    """A run as `ls --json` shows it, and what its FID is of."""
+    return {key: protocol if key == "fid_protocol" else getattr(row, key) for key in ROW_KEYS}
 
 
 def detail_record(detail: RunDetail) -> dict[str, Any]:
     """A run as `show --json` shows it."""
     return {
-        **row_record(detail.row),
+        **row_record(detail.row, detail.fid_protocol),
         "config": detail.config,
         "tags": detail.row.tags,
         "notes": detail.notes,

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runs.cli.cells import number
+from runs.caveats import caveats, floor_at
 from runs.cli.output import Cell, Column, table
-from runs.humanize import UNKNOWN
+from runs.humanize import UNKNOWN, distance
 
 if TYPE_CHECKING:
     from runs.rows import EvaluationRow
 
-#: Fewer images than this, and FID is too high by so much that it must be said.
-_MANY = 10_000
 _SHARES = ("precision", "recall", "density", "coverage")
 
 
@@ -26,12 +24,8 @@ def summary(found: EvaluationRow) -> list[str]:
     ]
     lines = [*table(columns, rows), "", f"protocol {found.protocol_id}"]
     lines += [f"  {name:<11}{text}" for name, text in protocol_facts(found.protocol, found.seed)]
-    if found.samples is not None and found.samples < _MANY:
-        lines += [
-            "",
-            f"FID grows as fewer images are drawn: this one compares with others of {_count(found.samples)}.",
-        ]
-    return lines
+    told = caveats(found)
+    return [*lines, "", *told] if told else lines
 
 
 def listing(found: Sequence[EvaluationRow], *, ranked: bool = False) -> list[str]:
@@ -74,13 +68,14 @@ def checkpoint(found: EvaluationRow) -> str:
     return f"{found.subject_name or UNKNOWN}@{found.step}"
 
 
-def floor_words(floor: Mapping[str, Any] | None) -> str:
-    """ "floor 3.15: the FID of 10,000 images of the test split"; "" where it is not known."""
+def floor_words(floor: Mapping[str, Any] | None, samples: int | None) -> str:
+    """ "floor 3.15: the FID of the test split at 10,000 images"; "" where it is not known. Where the scores
+    beside it are of another number of `samples`, that is said."""
     value = _number((floor or {}).get("fid"))
     if floor is None or value is None:
         return ""
-    whose = f"{_count(floor.get('samples'))} images of the {_text(floor.get('split'))} split"
-    return f"floor {number(value)}: the FID of {whose}"
+    images = floor_at(floor, samples) or "unknown many images"
+    return f"floor {distance(value)}: the FID of the {_text(floor.get('split'))} split at {images}"
 
 
 def protocol_words(protocol: Mapping[str, Any]) -> str:
@@ -155,10 +150,10 @@ def _scores(found: EvaluationRow, floor: Mapping[str, Any]) -> list[tuple[str, s
     """(name, value, the floor's value) of every score."""
     scores: Mapping[str, Any] = {key: getattr(found, key) for key in ("kid", "kid_error", *_SHARES)}
     return [
-        ("FID", number(found.fid), number(_number(floor.get("fid")))),
+        ("FID", distance(found.fid), distance(_number(floor.get("fid")))),
         ("KID", _kid(scores), _kid(floor)),
         *((name, _share(scores.get(name)), _share(floor.get(name))) for name in _SHARES),
-        ("classifier FD", number(found.classifier_fd), number(_number(floor.get("classifier_fd")))),
+        ("classifier FD", distance(found.classifier_fd), distance(_number(floor.get("classifier_fd")))),
     ]
 
 

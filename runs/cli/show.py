@@ -77,7 +77,7 @@ def _facts(detail: RunDetail) -> list[str]:
         "images seen": count(row.images_seen),
         "loss": number(row.loss),
         "speed": rate(row.images_per_second),
-        "fid": number(row.fid),
+        "fid": _fid(detail),
         "device": device,
         "parameters": _exact(detail.parameters),
         "data set size": _exact(detail.dataset_size) if row.kind == "train" else "",
@@ -113,8 +113,17 @@ def _evaluations(detail: RunDetail) -> list[tuple[str, list[str]]]:
     protocols = []
     for row in latest.values():
         protocols.append(f"{row.protocol_id}  {protocol_words(row.protocol)}")
-        protocols += [f"{'':<14}{words}" for words in [floor_words(row.floor)] if words]
+        protocols += [f"{'':<14}{words}" for words in [floor_words(row.floor, row.samples)] if words]
     return [("evaluations", listing(found)), ("protocols", protocols)]
+
+
+def _fid(detail: RunDetail) -> str:
+    """ "24.10 (2,000 tf)": a FID and what it is of."""
+    from runs.caveats import short
+    from runs.humanize import distance
+
+    of = short(detail.fid_protocol)
+    return distance(detail.row.fid) + (f" ({of})" if of else "")
 
 
 def _exact(number: int | None) -> str:

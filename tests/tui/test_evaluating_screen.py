@@ -59,7 +59,7 @@ async def test_every_tab_and_every_score_with_its_floor(home, size) -> None:
             await pilot.press("end")
             await until(pilot, lambda wanted=wanted: all(word in text_of(app) for word in wanted))
             assert {len(line) for line in text_of(app).splitlines()} == {size[0]}
-        assert "FID 14.30, floor 3.15 · 10k images" in text_of(app)
+        assert "FID 14.30 (10,000 tf), floor 3.15 (10,000)" in text_of(app)
 
 
 async def test_what_was_not_computed_is_a_dash(home) -> None:

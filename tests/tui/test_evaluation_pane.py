@@ -104,7 +104,7 @@ async def test_a_training_that_evaluates_itself_says_so_and_its_score_appears(ho
             await until(pilot, lambda: "evaluating: samples 30 of 120" in text_of(app))
             record(run, evaluated(100, 61.0))
             await until(pilot, lambda: len(pane.table.rows) == 1)
-            await until(pilot, lambda: "FID 61.00, floor 3.15" in text_of(app))
+            await until(pilot, lambda: "FID 61.00 (10,000 tf), floor 3.15" in text_of(app))
             assert "evaluating:" not in text_of(app)
     finally:
         os.close(lock)

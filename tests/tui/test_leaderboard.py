@@ -52,6 +52,8 @@ async def test_equal_protocols_are_ranked_together_and_no_others(home, size) -> 
         text = text_of(app)
         assert "Inception, tensorflow · CIFAR-10 train 50,000 · 10,000 samples · ddim 50 · EMA" in text
         assert "CIFAR-10 train 50,000 · ◆ 50,000 samples" in text
+        assert "floor: test, 10,000 images" in text
+        assert "floor: test, 10,000 images, not 50,000" in text
         assert text.count("◆") == 2  # there, and in the legend
         assert "2 protocols" in text
         assert {len(line) for line in text.splitlines()} == {size[0]}

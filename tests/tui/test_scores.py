@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from runs.humanize import distance
 from runs.rows import EvaluationRow
 from tests.tui.building import FLOOR, PROTOCOL
 from tests.tui.test_columns import ink
 from tui import scores
-from tui.columns import distance
 
 
 def found(**changes: Any) -> EvaluationRow:
@@ -25,7 +25,9 @@ def found(**changes: Any) -> EvaluationRow:
     [
         (12.344, "12.34"),
         (187.31, "187.3"),
-        (1234.0, "1.23k"),
+        (1234.0, "1,234"),
+        (123_456.0, "123k"),
+        (999.96, "1,000"),
         (0.0312, "0.0312"),
         (0.0, "0.00"),
         (3.15, "3.15"),
@@ -36,8 +38,8 @@ def test_distances_have_the_digits_that_papers_give(value: float, text: str) -> 
 
 
 def test_fid_stands_with_its_floor_even_where_that_is_unknown() -> None:
-    assert scores.fid_with_floor(found(), ink()).plain == "FID 12.34, floor 3.15"
-    assert scores.fid_with_floor(found(floor=None), ink()).plain == "FID 12.34, floor –"
+    assert scores.fid_with_floor(found(), ink()).plain == "FID 12.34 (10,000 tf), floor 3.15 (10,000)"
+    assert scores.fid_with_floor(found(floor=None), ink()).plain == "FID 12.34 (10,000 tf), floor –"
 
 
 def test_the_unknown_is_a_dash_and_kid_has_its_error() -> None:
@@ -57,5 +59,7 @@ def test_a_floor_of_other_making_is_unknown(floor: dict[str, Any]) -> None:
 
 def test_what_a_floor_is_of() -> None:
     assert scores.floor_words(FLOOR) == "test, 10,000 images"
+    assert scores.floor_words(FLOOR, 10_000) == "test, 10,000 images"
+    assert scores.floor_words(FLOOR, 50_000) == "test, 10,000 images, not 50,000"
     assert scores.floor_words({"split": 3, "samples": "many"}) == ""
     assert scores.floor_words(None) == ""

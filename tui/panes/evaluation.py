@@ -76,7 +76,7 @@ class EvaluationPane(Pane):
         if row is not None:
             others = [other.protocol for other in self._shown or ()]
             note.append(protocols.words(row.protocol, others), style=self.ink.dim)
-            floor = scores.floor_words(row.floor)
+            floor = scores.floor_words(row.floor, row.samples)
             note.append(f"{protocols.SEPARATOR}floor: {printable(floor)}" if floor else "", self.ink.dim)
         elif detail is not None:
             note.append(_nothing(detail), style=self.ink.dim)

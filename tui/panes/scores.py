@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
-from runs import humanize
+from runs import caveats, humanize
 from runs.rows import EvaluatingRow, EvaluationRow, RunDetail
 from runs.text import printable
 from tui import protocols, scores
@@ -111,7 +111,10 @@ class ScoresPane(Pane):
         of = printable(scores.floor_words(found.floor))
         if not of:
             return text.append("No floor is known: what real images would score.")
-        return text.append(f"The floor is what real images score: the data set's other part ({of}).")
+        text.append(f"The floor is what real images score: the data set's other part ({of}).")
+        for line in caveats.caveats(found):
+            text.append(f"\n{line}")
+        return text
 
     def _facts(self, found: EvaluationRow, detail: RunDetail) -> Table:
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))

@@ -15,7 +15,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
-from runs import humanize
+from runs import caveats, humanize
 from runs.rows import Bucket, EvaluationRow, RunDetail
 from runs.text import printable
 from tui import keys, protocols, scores
@@ -151,6 +151,8 @@ class CompareScreen(Place):
             "FID (unequal)" if unequal else "FID", *(Text(scores.text_of(f, "fid")) for f in chosen)
         )
         floors = [found.floor if found else None for found in chosen]
+        of = [printable(caveats.short(found.fid_protocol if found else None)) for found in chosen]
+        table.add_row("FID of", *(Text(words or humanize.UNKNOWN, style=ink.dim) for words in of))
         table.add_row("its floor", *(Text(scores.text_of(floor, "fid"), style=ink.dim) for floor in floors))
         for key, texts in protocols.contrasts([found.protocol for found in known]).items() if unequal else ():
             told = iter(texts)

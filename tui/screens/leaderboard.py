@@ -162,7 +162,7 @@ def _lines(standings: list[Standing], width: int, ink: Ink) -> list[Line]:
     lines: list[Line] = []
     for place, standing in enumerate(standings):
         headings = [Text()] if place else []
-        headings += _protocol(standing.protocol, kinds, width, ink)
+        headings += _protocol(standing, kinds, width, ink)
         lines += [Line(-len(lines) - number, heading) for number, heading in enumerate(headings, 1)]
         for rank, row in enumerate(standing.rows, 1):
             whole = row if row.floor is not None else replace(row, floor=standing.floor)
@@ -170,8 +170,10 @@ def _lines(standings: list[Standing], width: int, ink: Ink) -> list[Line]:
     return lines
 
 
-def _protocol(protocol: dict[str, Any], kinds: list[dict[str, Any]], width: int, ink: Ink) -> list[Text]:
-    """In words, in as many lines as they need, with a mark before what the first one has not."""
+def _protocol(standing: Standing, kinds: list[dict[str, Any]], width: int, ink: Ink) -> list[Text]:
+    """In words, in as many lines as they need, with a mark before what the first one has not; last of how
+    many images the floor is."""
+    protocol = standing.protocol
     first = {part.key: part.text for part in protocols.told(kinds[0], kinds)}
     words = []
     for part in protocols.told(protocol, kinds):
@@ -179,9 +181,15 @@ def _protocol(protocol: dict[str, Any], kinds: list[dict[str, Any]], width: int,
         word = Text("◆ " if differs else "", style=ink.accent)
         words.append(word.append(part.text, style=f"bold {ink.strong}" if differs else ink.text))
     between = Text(protocols.SEPARATOR, style=ink.faint)
-    return [
+    lines = [
         Text("   " if n else " ") + between.join(line) for n, line in enumerate(_wrapped(words, width - 2))
     ]
+    of = printable(scores.floor_words(standing.floor, standing.rows[0].samples))
+    floor = Text(f"floor: {of}" if of else "", style=ink.dim)
+    if not of or lines[-1].cell_len + between.cell_len + floor.cell_len < width:
+        lines[-1] = between.join([lines[-1], floor]) if of else lines[-1]
+        return lines
+    return [*lines, Text("   ") + floor]
 
 
 def _wrapped(words: list[Text], width: int) -> list[list[Text]]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ddpm import configfiles
+from ddpm.evaluation.protocol import identity
 from runs.cli.main import main
 from runs.directory import RunDirectory, take_lock
 from runs.home import Home, find
@@ -65,6 +66,16 @@ def test_ls_counts_an_evaluations_images_and_has_the_fid(home: Home, out: Callab
     assert table[0].split()[:6] == ["#", "name", "kind", "status", "step", "fid"]
     assert "16/64" in table[1]
     assert table[2].split()[:7] == ["2", "first-evaluate-1", "evaluate", "✓", "finished", "64", "12.35"]
+    assert table[0].split()[6] == "of"
+    assert table[2].split()[7:9] == ["64", "tf"]
+    assert rows[1]["fid_protocol"] == {
+        "id": identity(protocol()),
+        "samples": 64,
+        "convention": "tensorflow",
+    }
+    assert [row["fid_protocol"] for row in rows] == [None, *[rows[1]["fid_protocol"]] * 2]
+    assert "  fid           12.35 (64 tf)\n" in out("show", "first")
+    assert json.loads(out("show", "first", "--json"))["fid_protocol"] == rows[1]["fid_protocol"]
     page = out("show", "3")
     assert "  images        16/64\n" in page
     assert "  evaluating    samples, 16 of 64 images" in page
@@ -97,14 +108,14 @@ def test_show_has_all_evaluations_of_a_training(home: Home, out: Callable[..., s
     assert page[at + 1].split() == [
         *("checkpoint", "FID", "KID", "prec.", "recall", "density", "cover.", "samples", "protocol", "by")
     ]
-    assert page[at + 2].split()[:8] == ["@10", "30.5", "0.01000", "±", "0.00100", "0.500", "0.250", "0.750"]
-    assert page[at + 3].split()[:3] == ["@10", "99", "–"]
+    assert page[at + 2].split()[:8] == ["@10", "30.50", "0.01000", "±", "0.00100", "0.500", "0.250", "0.750"]
+    assert page[at + 3].split()[:3] == ["@10", "99.00", "–"]
     at = page.index("protocols")
     assert page[at + 1] == (
         f"  {first['protocol_id']}  Inception, tensorflow · digits train (1,797) · 64 samples · "
         "ddim 50 steps, uniform, eta 0, ema 0.99"
     )
-    assert page[at + 2].strip() == "floor 1.5: the FID of 64 images of the test split"
+    assert page[at + 2].strip() == "floor 1.50: the FID of the test split at 64 images"
 
 
 def test_the_end_of_an_evaluation_is_its_scores_floor_and_protocol(
@@ -112,11 +123,11 @@ def test_the_end_of_an_evaluation_is_its_scores_floor_and_protocol(
 ) -> None:
     judged(home, record(home, "first"), evaluated(10, 12.5, classifier_fd=7.25))
     lines = out("wait", "last").splitlines()
-    assert lines[0] == "first-evaluate-1 ✓ finished · images 64 · fid 12.5"
+    assert lines[0] == "first-evaluate-1 ✓ finished · images 64 · fid 12.50"
     scores = lines[3:]
     assert scores[0].split() == ["first@10", "floor", "(64", "images", "of", "test)"]
     assert [line.split() for line in scores[1:8]] == [
-        ["FID", "12.5", "1.5"],
+        ["FID", "12.50", "1.50"],
         ["KID", "0.01000", "±", "0.00100", "–"],
         ["precision", "0.500", "–"],
         ["recall", "0.250", "–"],
@@ -129,7 +140,22 @@ def test_the_end_of_an_evaluation_is_its_scores_floor_and_protocol(
     assert "digits train, 1,797 images of 1×8×8" in text
     assert "64 images of seed 3" in text
     assert "FID grows as fewer images are drawn: this one compares with others of 64." in text
+    assert "Of fewer than 1,000 images the other scores say little too." in text
+    assert "The floor is at" not in text
     assert "\n".join(f"  {line}".rstrip() for line in scores) in out("show", "last")
+
+
+def test_a_floor_of_another_number_of_images_is_told_as_such(home: Home, out: Callable[..., str]) -> None:
+    floor = {"split": "test", "samples": 10_000, "fid": 3.1456}
+    many = evaluated(10, 12.5, protocol=protocol(samples=50_000), samples=50_000, floor=floor)
+    judged(home, record(home, "first"), many)
+    said = "floor 3.15: the FID of the test split at 10,000 images, not 50,000"
+    assert said in out("leaderboard")
+    assert said in out("show", "first")
+    page = out("wait", "last")
+    assert "The floor is at 10,000 images, these scores at 50,000: it is lower with more." in page
+    assert "FID grows" not in page
+    assert "say little" not in page
 
 
 def test_an_evaluation_that_was_stopped_says_how_to_go_on(
@@ -156,10 +182,13 @@ def test_the_leaderboard_says_what_may_not_be_ranked_together(home: Home, out: C
     assert (groups[0]["protocol"], groups[0]["floor"]["fid"]) == (protocol(), 1.5)
     lines = out("leaderboard").splitlines()
     assert lines[0] == f"protocol {groups[0]['protocol_id']}"
-    assert lines[2] == "floor 1.5: the FID of 64 images of the test split"
-    assert [line.split()[:3] for line in lines[4:6]] == [["1", "second@10", "20"], ["2", "first@10", "30"]]
+    assert lines[2] == "floor 1.50: the FID of the test split at 64 images"
+    assert [line.split()[:3] for line in lines[4:6]] == [
+        ["1", "second@10", "20.00"],
+        ["2", "first@10", "30.00"],
+    ]
     assert f"not to be ranked with {groups[0]['protocol_id']}: samples: 16 against 64" in lines
-    assert lines[-1].split()[:3] == ["1", "second@10", "5"]
+    assert lines[-1].split()[:3] == ["1", "second@10", "5.00"]
 
 
 def test_a_leaderboard_of_nothing(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
@@ -187,7 +216,9 @@ def test_compare_says_whether_the_fids_compare(
     assert main(["compare", "1", "2", "3"]) == 0
     printed = capsys.readouterr()
     assert "fid, protocols differ" in printed.out
-    assert "30" in printed.out
+    assert "30.00" in printed.out
+    line = next(line for line in printed.out.splitlines() if line.startswith("fid of"))
+    assert line.split()[2:] == ["64", "tf", "16", "tf", "64", "tf"]
     assert (
         "the FIDs do not compare, their protocols differ: samples: 64 against 16; reference.data"
         in printed.err
