@@ -190,13 +190,18 @@ class EvaluationConfig(Section):
         None, description="File of the FID Inception weights; unset: DDPM_INCEPTION, else found or downloaded"
     )
 
+    classifier: str | None = Field(
+        None, description="File of a digit classifier of your own, for MNIST; unset: the one that comes along"
+    )
+
     @model_validator(mode="after")
-    def _weights_are_a_path(self) -> Self:
-        weights = self.weights or ""
-        if "\0" in weights or weights != weights.encode("utf-8", "replace").decode():
-            raise ValueError(
-                "evaluation.weights: the path has characters that no configuration file can hold"
-            )
+    def _files_are_paths(self) -> Self:
+        for key in ("weights", "classifier"):
+            path = getattr(self, key) or ""
+            if "\0" in path or path != path.encode("utf-8", "replace").decode():
+                raise ValueError(
+                    f"evaluation.{key}: the path has characters that no configuration file can hold"
+                )
         return self
 
 

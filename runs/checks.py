@@ -94,8 +94,8 @@ def check_out(out: Path) -> Path:
 
 
 def check_evaluation(config: Config) -> Path | None:
-    """The file of the Inception weights that was named, if any. ConfigError where that is no file, and
-    where the data set has no such split."""
+    """The file of the Inception weights that was named, if any. ConfigError where that or the classifier's
+    is no file, where there are no digits to classify, and where the data set has no such split."""
     problems = []
     data, evaluation = config.data, config.evaluation
     if evaluation.reference == "test" and data.dataset in ("digits", "folder"):
@@ -103,13 +103,27 @@ def check_evaluation(config: Config) -> Path | None:
             f"evaluation.reference: data set {data.dataset} has no test split; compare with train"
         )
     weights = inception_weights(evaluation.weights)
-    if weights is not None and not weights.is_file():
-        what = "is a folder, not a file" if weights.is_dir() else "does not exist"
+    if weights is not None and (what := _no_file(weights)):
         named = "" if evaluation.weights else " (DDPM_INCEPTION)"
         problems.append(f"evaluation.weights: {weights}{named} {what}")
+    if evaluation.classifier is not None:
+        classifier = absolute(evaluation.classifier)
+        if data.dataset != "mnist":
+            problems.append(
+                f"evaluation.classifier: it knows MNIST's digits alone, and the data set is {data.dataset}"
+            )
+        elif what := _no_file(classifier):
+            problems.append(f"evaluation.classifier: {classifier} {what}")
     if problems:
         raise configfiles.ConfigError(problems)
     return weights
+
+
+def _no_file(path: Path) -> str:
+    """What a path is that is no file; "" for a file."""
+    if path.is_file():
+        return ""
+    return "is a folder, not a file" if path.is_dir() else "does not exist"
 
 
 def trained_data(home: Home, run: RunDirectory, config: Config) -> Path:
@@ -131,7 +145,8 @@ def absolute_paths(config: Config) -> Config:
     if config.data.root is not None:
         root = str(absolute(config.data.root))
         changed["data"] = config.data.model_copy(update={"root": root})
-    if config.evaluation.weights is not None:
-        weights = str(absolute(config.evaluation.weights))
-        changed["evaluation"] = config.evaluation.model_copy(update={"weights": weights})
+    named = {key: getattr(config.evaluation, key) for key in ("weights", "classifier")}
+    files = {key: str(absolute(path)) for key, path in named.items() if path is not None}
+    if files:
+        changed["evaluation"] = config.evaluation.model_copy(update=files)
     return config.model_copy(update=changed)

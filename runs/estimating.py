@@ -64,6 +64,7 @@ def estimate(
         "device": check_device(device),
         "data-root": trained_data(home, parent, config),
         "weights": weights,
+        "classifier": config.evaluation.classifier,
         "weights-folder": home.weights,
         "references": home.references,
     }

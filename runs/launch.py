@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 
 from ddpm import checkpoint, configfiles
 from ddpm.config import Config, EvaluationConfig, SamplingConfig, Section
-from runs import interpreter, supervisor
+from runs import interpreter, logs, supervisor
 from runs.checks import (
     absolute_paths,
     check_device,
@@ -31,6 +32,7 @@ from runs.errors import RunError
 from runs.home import Home, data_root
 from runs.pinning import GoneError
 from runs.resuming import prepare
+from runs.status import running
 
 #: How long a launch waits for the supervisor to show itself.
 _START_SECONDS = 20.0
@@ -77,7 +79,7 @@ def new_training(
         inception=inception,
         command=command,
     )
-    _start(run, lock)
+    _start_new(run, lock)
     return run
 
 
@@ -111,7 +113,7 @@ def new_sampling(
         out=out and check_out(out),
         command=command,
     )
-    _start(run, lock)
+    _start_new(run, lock)
     return run
 
 
@@ -146,7 +148,7 @@ def new_evaluation(
         inception=check_evaluation(config),
         command=command,
     )
-    _start(run, lock)
+    _start_new(run, lock)
     return run
 
 
@@ -214,6 +216,16 @@ def launch(run: RunDirectory, worker: Sequence[str] | None = None) -> None:
 # -- the processes ----------------------------------------------------------------------------------
 
 
+def _start_new(run: RunDirectory, lock: int) -> None:
+    """`_start`; of a run that could not be started nothing is left behind."""
+    try:
+        _start(run, lock)
+    except RunError:
+        if not running(run.path):
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
+
+
 def _start(run: RunDirectory, lock: int, worker: Sequence[str] | None = None) -> None:
     """Hand the lock to a supervisor and return once that has started the worker. Closes `lock`."""
     if worker is None:
@@ -249,7 +261,8 @@ def _await(run: RunDirectory, process: subprocess.Popen[bytes]) -> None:
     while not record.exists():
         code = process.poll()
         if code is not None and not record.exists():
-            reason = os.strerror(code) if code > 1 else f"see {run.log_path}"
+            told = logs.tail(run.log_path, 1)
+            reason = os.strerror(code) if code > 1 else told[-1] if told else f"exit code {code}"
             raise RunError(f"{run.path}: the run could not be started: {reason}")
         if time.monotonic() > deadline:
             raise RunError(f"{run.path}: the supervisor does not answer; see {run.log_path}")

@@ -187,7 +187,7 @@ def _engine(run: RunDirectory, config: Config) -> Engine:
             device=device,
             data_root=_data_root(run),
             start_from=source,
-            places=_places(run),
+            places=_places(run, config),
         )
     if info["kind"] not in ("sample", "evaluate"):
         raise RunError(f"run.json: this version knows no runs of kind {info['kind']!r}")
@@ -200,7 +200,7 @@ def _engine(run: RunDirectory, config: Config) -> Engine:
         return Generation(config, source, run.path, device=device, origin=origin)
     from ddpm.evaluation.evaluation import Evaluation
 
-    return Evaluation(config, source, run.path, places=_places(run), device=device, origin=origin)
+    return Evaluation(config, source, run.path, places=_places(run, config), device=device, origin=origin)
 
 
 def _data_root(run: RunDirectory) -> Path:
@@ -210,10 +210,17 @@ def _data_root(run: RunDirectory) -> Path:
     return Path(root)
 
 
-def _places(run: RunDirectory) -> Places:
+def _places(run: RunDirectory, config: Config) -> Places:
     """Of an evaluation: weights that the run names, else those in the home that it lies in."""
     home, weights = Home(run.path.parent.parent), run.info["weights"]
-    return Places(_data_root(run), Path(weights) if weights else None, home.weights, home.references)
+    classifier = config.evaluation.classifier
+    return Places(
+        _data_root(run),
+        Path(weights) if weights else None,
+        home.weights,
+        home.references,
+        Path(classifier) if classifier else None,
+    )
 
 
 # -- handing samples over ---------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def evaluate(
     words = [PROGRAM, "evaluate", f"{run}@{step}", "-n", str(config.evaluation.samples)]
     for section, keys in (
         ("sampling", ("sampler", "steps", "eta", "spacing", "seed")),
-        ("evaluation", ("reference", "convention", "companions", "weights")),
+        ("evaluation", ("reference", "convention", "companions", "weights", "classifier")),
     ):
         for key in keys:
             value = getattr(getattr(config, section), key)

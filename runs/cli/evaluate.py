@@ -1,6 +1,7 @@
 """Draw images with a run's checkpoint and tell how near they are to the data it
 learned from: FID, KID, precision, recall and more, beside the floor that the
-data set's own other images reach. How long it will take is told beforehand.
+data set's own other images reach. How long it will still take is told as soon
+as its pace is known; the app's form measures it beforehand.
 
 What is not given comes from [evaluation] and [sampling] of the run's
 configuration. A stopped or killed evaluation goes on by `resume`.
@@ -16,9 +17,7 @@ from runs.cli.parser import Parser
 from runs.cli.sample import OPTIONS as SAMPLING
 
 if TYPE_CHECKING:
-    from ddpm.config import Config
     from runs.directory import RunDirectory
-    from runs.home import Home
 
 EXAMPLES = """
 ddpm-tui evaluate last
@@ -46,6 +45,11 @@ OPTIONS = {
         "FILE",
         "of the FID Inception network (default: DDPM_INCEPTION, else found or downloaded)",
     ),
+    "evaluation.classifier": (
+        ("--classifier",),
+        "FILE",
+        "a digit classifier of your own, for MNIST (default: the one that comes along)",
+    ),
 }
 
 
@@ -65,23 +69,13 @@ def arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ddpm import configfiles
-    from runs.cli.opening import directory, open_catalogue, open_home
+    from runs.estimating import checked
     from runs.launch import new_evaluation
-    from runs.reference import split
 
-    home = open_home(args)
-    name, step = split(args.run)
-    with open_catalogue(home) as catalogue:
-        parent = directory(catalogue.find(name))
-    given = [f"{key}={value}" for key in OPTIONS if (value := getattr(args, key)) is not None]
-    given += [] if args.companions is None else [f"evaluation.companions={str(args.companions).lower()}"]
-    config = configfiles.override(parent.config(), given)
-    starting.check_device(args.device)
+    home, parent, step, config = starting.from_checkpoint(args, OPTIONS, companions=args.companions)
     starting.check_naming(args)
-    missing = _tell_time(home, parent, step, config, args.device)
-    features = config.evaluation.samples + missing
-    starting.warn_before(home, config, args.device, trains=False, features=features)
+    checked(parent, step, config.evaluation, config.sampling)
+    starting.warn_before(home, config, args.device, trains=False, features=config.evaluation.samples)
 
     def make() -> RunDirectory:
         return new_evaluation(
@@ -97,31 +91,3 @@ def run(args: argparse.Namespace) -> int:
         )
 
     return starting.start(home, make, args, "ddpm-tui evaluate")
-
-
-def _tell_time(home: Home, parent: RunDirectory, step: int | None, config: Config, device: str) -> int:
-    """Say how long it will take; images of the data set whose features are not known yet.
-
-    RunError and ConfigError for what the evaluation would fail by.
-    """
-    from runs.cli.output import say, warn
-    from runs.estimating import UnknownTimeError, checked, estimate
-    from runs.humanize import duration
-
-    evaluation = config.evaluation
-    checked(parent, step, evaluation, config.sampling)
-    say("Measuring how long it will take …")
-    try:
-        found = estimate(home, parent, step, evaluation, config.sampling, device=device)
-    except UnknownTimeError as error:
-        warn(f"how long it will take is not known: {error}")
-        return 0
-    parts = [
-        f"{duration(found.sampling_seconds)} to draw {evaluation.samples:,} images",
-        f"{duration(found.feature_seconds)} for their features",
-    ]
-    if found.reference_images:
-        of = f"{found.reference_images:,} images of the data set"
-        parts.append(f"{duration(found.reference_seconds)} for those of {of}, once")
-    say(f"About {duration(found.seconds)} on {found.device}: {', '.join(parts)}.")
-    return found.reference_images

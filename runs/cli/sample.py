@@ -39,7 +39,9 @@ def arguments(parser: Parser) -> None:
         "run", metavar="RUN[@STEP]", help="a run, and one of its checkpoints (default: the newest)"
     )
     for key, (flags, meaning) in OPTIONS.items():
-        parser.add_argument(*flags, dest=key, metavar=key.upper().replace("BATCH_SIZE", "N"), help=meaning)
+        parser.add_argument(
+            *flags, dest=f"sampling.{key}", metavar=key.upper().replace("BATCH_SIZE", "N"), help=meaning
+        )
     parser.add_argument(
         "--out", type=output_path, metavar="PATH", help="X.png: a grid; else a folder of images"
     )
@@ -48,18 +50,10 @@ def arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ddpm import configfiles
-    from runs.cli.opening import directory, open_catalogue, open_home
     from runs.launch import new_sampling
-    from runs.reference import split
 
-    home = open_home(args)
-    name, step = split(args.run)
-    with open_catalogue(home) as catalogue:
-        parent = directory(catalogue.find(name))
-    given = [f"sampling.{key}={getattr(args, key)}" for key in OPTIONS if getattr(args, key) is not None]
-    config = configfiles.override(parent.config(), given)
-    starting.check_device(args.device)
+    keys = [f"sampling.{key}" for key in OPTIONS]
+    home, parent, step, config = starting.from_checkpoint(args, keys)
     starting.warn_before(home, config, args.device, trains=False)
 
     def make() -> RunDirectory:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from runs.cli.parser import Parser, UsageError, device, near
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ddpm.config import Config
     from runs.directory import RunDirectory
@@ -33,6 +33,28 @@ def naming_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--device", type=device, default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)"
     )
+
+
+def from_checkpoint(
+    args: argparse.Namespace, keys: Iterable[str], *, companions: bool | None = None
+) -> tuple[Home, RunDirectory, int | None, Config]:
+    """Home, training, step (None: the newest) of RUN[@STEP], and the configuration with what was given.
+
+    `keys` are those of the configuration that are options. Checks the device too.
+    """
+    from ddpm import configfiles
+    from runs.cli.opening import directory, open_catalogue, open_home
+    from runs.reference import split
+
+    home = open_home(args)
+    name, step = split(args.run)
+    with open_catalogue(home) as catalogue:
+        parent = directory(catalogue.find(name))
+    given = [f"{key}={value}" for key in keys if (value := getattr(args, key)) is not None]
+    given += [] if companions is None else [f"evaluation.companions={str(companions).lower()}"]
+    config = configfiles.override(parent.config(), given)
+    check_device(args.device)
+    return home, parent, step, config
 
 
 def check_naming(args: argparse.Namespace) -> None:
@@ -77,22 +99,29 @@ def start(home: Home, make: Callable[[], RunDirectory], args: argparse.Namespace
     from runs.cli.interrupts import Interrupts
     from runs.cli.opening import open_catalogue
     from runs.cli.output import say
+    from runs.errors import RunError
     from runs.names import check_notes
+    from runs.status import running
 
     note = check_notes(getattr(args, "note", None) or "")
     with Interrupts() as interrupts, open_catalogue(home) as catalogue:
         run = make()
-        if note:
-            run.edit(notes=note)
-        catalogue.sync()
-        found = catalogue.at(run.path)
-        if args.detach:
-            return _detached(catalogue.detail(found.id), args.json)
-        say(f"{found.name} started: {found.path}")
         try:
+            if note:
+                run.edit(notes=note)
+            catalogue.sync()
+            found = catalogue.at(run.path)
+            if args.detach:
+                return _detached(catalogue.detail(found.id), args.json)
+            say(f"{found.name} started: {found.path}")
             detail = follow(catalogue, found.id, interrupts, stoppable=run)
         except Left as error:
             return left(error)
+        except (RunError, OSError) as error:  # a full disk, say: the run is not to blame
+            if not running(run.path):
+                raise
+            say(f"{run.name} started and goes on ({run.path}), but cannot be watched: {error}")
+            return 0
     return conclude(detail, as_json=args.json, show=args.show, program=program)
 
 

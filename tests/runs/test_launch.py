@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from ddpm import checkpoint
-from ddpm.config import EvaluationConfig, SamplingConfig
+from ddpm import checkpoint, configfiles
+from ddpm.config import Config, EvaluationConfig, SamplingConfig
 from ddpm.configfiles import ConfigError
 from runs import checks, directory, home, interpreter, launch, pinning, trash
 from runs.directory import RunDirectory
@@ -169,6 +169,7 @@ def test_what_an_evaluation_is_refused_for(at: Home, tmp_path: Path, monkeypatch
     refused("no whole checkpoint of step 20; there are: 10", 20)
     refused(r"^evaluation\.weights: .*/nowhere\.pth does not exist$", weights=str(tmp_path / "nowhere.pth"))
     refused(r"^evaluation\.weights: .* is a folder, not a file$", weights=str(tmp_path))
+    refused(r"^evaluation\.classifier: it knows MNIST's digits alone.* is digits$", classifier="/x")
     refused(r"^evaluation\.reference: data set digits has no test split", reference="test")
     monkeypatch.setenv("DDPM_INCEPTION", str(tmp_path / "nowhere"))
     refused(r"^evaluation\.weights: .*/nowhere \(DDPM_INCEPTION\) does not exist$")
@@ -330,6 +331,8 @@ def test_relative_paths_are_recorded_absolute(tmp_path: Path, monkeypatch: pytes
     assert checks.absolute_paths(tiny("data.root=pictures")).data.root == str(tmp_path / "pictures")
     given = checks.absolute_paths(tiny("evaluation.weights=inception.pth"))
     assert given.evaluation.weights == str(tmp_path / "inception.pth")
+    given = checks.absolute_paths(tiny("evaluation.classifier=mine.safetensors"))
+    assert given.evaluation.classifier == str(tmp_path / "mine.safetensors")
     assert checks.absolute_paths(tiny()) == tiny()
 
 
@@ -344,3 +347,25 @@ def test_the_launcher_may_be_killed_right_after(at: Home) -> None:
     assert subprocess.run([sys.executable, "-c", code, str(run.path)]).returncode == -9
     wait_at_work(run)
     assert probe(run.path) == "running"
+
+
+def test_a_classifier_of_ones_own_must_be_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DDPM_INCEPTION", raising=False)
+    own = tmp_path / "mine.safetensors"
+
+    def given(path: Path) -> Config:
+        return configfiles.resolve("mnist", [f"evaluation.classifier={path}"])[0]
+
+    with pytest.raises(ConfigError, match=r"^evaluation\.classifier: .*mine\.safetensors does not exist$"):
+        checks.check_evaluation(given(own))
+    with pytest.raises(ConfigError, match=r"^evaluation\.classifier: .* is a folder, not a file$"):
+        checks.check_evaluation(given(tmp_path))
+    own.touch()
+    assert checks.check_evaluation(given(own)) is None
+
+
+def test_of_a_run_that_cannot_be_started_nothing_is_left(at: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch.sys, "executable", "/nowhere/python")
+    with pytest.raises(RunError, match="the run could not be started: No such file"):
+        launch.new_training(at, tiny())
+    assert list(at.runs.iterdir()) == []

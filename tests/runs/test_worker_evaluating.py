@@ -14,7 +14,7 @@ import pytest
 
 from ddpm.config import EvaluationConfig
 from ddpm.images import save_png
-from runs import home, launch
+from runs import home, launch, worker
 from runs.directory import RunDirectory
 from runs.home import Home
 from tests.runs.processes import events, kill_all, make, process, tiny, wait_at_work, wait_end, wait_for
@@ -145,3 +145,10 @@ def test_a_training_records_its_own_evaluations(at: Home, tmp_path: Path, incept
     assert not of_kind(run, "notice")
     assert list((at.references).glob("folder-train-*.npz"))
     wait_at_work(run, "ended")
+
+
+def test_the_classifier_that_was_named_is_the_one_that_judges(at: Home, tmp_path: Path) -> None:
+    run = make(at, "judged", f"evaluation.classifier={tmp_path / 'mine.safetensors'}", data_root=tmp_path)
+    assert worker._places(run, run.config()).classifier == tmp_path / "mine.safetensors"
+    plain = make(at, "plain", data_root=tmp_path)
+    assert worker._places(plain, plain.config()).classifier is None

@@ -71,13 +71,9 @@ def test_sample_draws_the_same_images(settings) -> None:
     base, _ = configfiles.resolve("digits")
     wanted = configfiles.override(base, settings).sampling
     args = parsed(sample_verb, commands.sample("7", 200, wanted, base.sampling))
-    given = [
-        f"sampling.{key}={getattr(args, key)}"
-        for key in sample_verb.OPTIONS
-        if getattr(args, key, None) is not None
-    ]
+    said = given(args, [f"sampling.{key}" for key in sample_verb.OPTIONS])
     assert args.run == "7@200"
-    assert configfiles.override(base, given).sampling == wanted
+    assert configfiles.override(base, said).sampling == wanted
 
 
 @pytest.mark.parametrize(
@@ -87,6 +83,7 @@ def test_sample_draws_the_same_images(settings) -> None:
         ["sampling.sampler=ddpm", "sampling.steps=unset", "sampling.seed=9", "evaluation.samples=50000"],
         ["evaluation.convention=pytorch-fid", "evaluation.reference=test", "evaluation.companions=false"],
         ["sampling.eta=0.5", "sampling.spacing=quadratic", "evaluation.weights=/a b/[c].pth"],
+        ["evaluation.classifier=/a b/[c].safetensors"],
     ],
 )
 @pytest.mark.parametrize("usual", [[], ["evaluation.companions=false", "evaluation.weights=/other"]])

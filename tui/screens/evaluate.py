@@ -51,6 +51,7 @@ class EvaluateScreen(CheckpointScreen):
         "evaluation.convention",
         "evaluation.companions",
         "evaluation.weights",
+        "evaluation.classifier",
     )
     TITLE, PURPOSE = "Evaluate", "to evaluate"
     LAUNCH = Content("Evaluate  ^l")
