@@ -14,7 +14,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, Select, func, select
 
 from runs import evaluations, files, series, sync
-from runs.database import Database, told
+from runs.database import MEMORY, Database, told
 from runs.errors import RunError
 from runs.home import Home
 from runs.reading import ROW_COLUMNS, detail_of, row_of
@@ -28,10 +28,12 @@ _NEAR_AMONG = 5_000
 class Catalogue:
     """The runs of a home. Safe to use from several threads; a context manager that closes itself."""
 
-    def __init__(self, home: Home) -> None:
-        """Open the file, making or renewing it. RunError where that cannot be done."""
+    def __init__(self, home: Home, *, in_memory: bool = False) -> None:
+        """Open the file, making or renewing it. RunError where that cannot be done, UnwritableError where it
+        is the disk's fault: `in_memory` it can be read all the same, by one thread; nothing is written then.
+        """
         self.home = home
-        self._database = Database(home.catalogue)
+        self._database = Database(MEMORY if in_memory else home.catalogue)
         self._syncing = threading.Lock()
         self._watching = threading.Lock()
         self._watch: Connection | None = None

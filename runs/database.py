@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, create_engine, event, exc
 
 from runs import ladder, schema
-from runs.errors import RunError
+from runs.errors import RunError, UnwritableError
 
 #: Milliseconds that a writer waits for another.
 BUSY_TIMEOUT = 20_000
@@ -26,6 +26,10 @@ _SHARED_FILE_SYSTEMS = (
     *("nfs", "lustre", "gpfs", "fuse", "cifs", "smb", "9p", "afs", "beegfs", "ceph", "glusterfs"),
     *("virtiofs", "orangefs", "pvfs", "ncpfs", "davfs", "panfs", "wekafs"),
 )
+
+
+#: In place of a path: a catalogue of this process alone, for one thread.
+MEMORY = Path(":memory:")
 
 
 class _ForeignFileError(Exception):
@@ -42,7 +46,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.notice: str | None = None
-        self._journal = "delete" if on_shared_file_system(path) else "wal"
+        self._journal = "memory" if path == MEMORY else "delete" if on_shared_file_system(path) else "wal"
         try:
             self._open()
         except (exc.DatabaseError, _ForeignFileError) as error:
@@ -182,7 +186,9 @@ def as_run_error(path: Path, error: exc.DatabaseError) -> RunError:
     if "locked" in reason or "busy" in reason:
         return RunError(f"{path} is busy: another process has been writing it for long; try again")
     if "full" in reason:
-        return RunError(f"{path} cannot be written: no space left on its disk")
+        return UnwritableError(f"{path} cannot be written: no space left on its disk")
+    if any(word in reason for word in ("readonly", "unable to open", "disk I/O error")):
+        return UnwritableError(f"{path} cannot be written: {reason}")
     if "malformed" in reason or "not a database" in reason:
         return RunError(f"{path} is damaged ({reason}): rebuild it with ddpm-tui reindex, nothing is lost")
     return RunError(f"{path} cannot be used: {reason}")

@@ -52,10 +52,10 @@ class Home:
             yield
 
 
-def find(option: str | None = None) -> Home:
+def find(option: str | None = None, *, reading: bool = False) -> Home:
     """The home that `--home`, else DDPM_HOME, else the platform's convention names; made where missing.
 
-    Raises RunError where it cannot be made or written.
+    Raises RunError where it cannot be made or written; for `reading` one that is there need not be written.
     """
     if option is not None and not option.strip():
         raise BadValueError("the home cannot be empty; name a folder with --home DIR, or leave it out")
@@ -66,7 +66,7 @@ def find(option: str | None = None) -> Home:
     except OSError as error:
         raise _unusable(path, error) from None
     for folder in (path, home.runs):
-        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        if not os.access(folder, os.R_OK | os.X_OK | (0 if reading else os.W_OK)):
             raise _unusable(folder, OSError(*_denied(folder)))
     return home
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import delete, select
 
 from runs import evaluations, files, identity, runjson, status, tables
-from runs.database import Database
+from runs.database import MEMORY, Database
 from runs.errors import RunError
 from runs.home import Home
 from runs.schema import metadata, run
@@ -132,10 +133,11 @@ def _changed(entry: Entry, stamp: str | None) -> list[identity.Found]:
 
 def _register(database: Database, home: Home, found: list[identity.Found], present: set[str]) -> None:
     """Runs that came, went or were edited, all at once: numbers and names are given out alone."""
-    with home.locked(), database.writing() as connection:
+    alone = database.path == MEMORY  # then numbers and names are for this process only
+    with nullcontext() if alone else home.locked(), database.writing() as connection:
         gone = identity.settle(home, tables.known(connection), found, present)
         for item in found:
-            if item.renamed:
+            if item.renamed and not alone:
                 item.write_back()
         tables.remove(connection, [item.id for item in gone])
         tables.register(connection, found)

@@ -30,11 +30,11 @@ def arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from runs.cli.opening import find_all, open_catalogue, open_home
+    from runs.cli.opening import find_all, open_to_read
 
     if len(args.runs) < 2:
         raise UsageError("compare needs two runs or more")
-    with open_catalogue(open_home(args)) as catalogue:
+    with open_to_read(args) as catalogue:
         rows = find_all(catalogue, args.runs)
         if len(rows) < 2:
             raise UsageError(f"{args.runs[0]} and {args.runs[1]} are the same run")

@@ -24,10 +24,10 @@ def arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from runs.cli.opening import open_catalogue, open_home
+    from runs.cli.opening import open_to_read
     from runs.cli.output import print_json, say
 
-    with open_catalogue(open_home(args)) as catalogue:
+    with open_to_read(args) as catalogue:
         standings = catalogue.leaderboard()
     if args.json:
         print_json([_record(standing, standings[0]) for standing in standings])

@@ -24,12 +24,12 @@ def arguments(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from runs import logs
-    from runs.cli.opening import directory, open_catalogue, open_home
+    from runs.cli.opening import directory, open_to_read
     from runs.cli.output import say
     from runs.status import probe
     from runs.text import printable
 
-    with open_catalogue(open_home(args)) as catalogue:
+    with open_to_read(args) as catalogue:
         found = directory(catalogue.find(args.run))
     if not args.follow:
         lines = logs.tail(found.log_path, args.lines)

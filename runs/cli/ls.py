@@ -63,12 +63,12 @@ def _of(words: tuple[str, ...]) -> str:
 
 
 def run(args: argparse.Namespace) -> int:
-    from runs.cli.opening import open_catalogue, open_home
+    from runs.cli.opening import open_to_read
     from runs.cli.output import print_json
     from runs.cli.records import row_record
     from runs.rows import RunQuery
 
-    with open_catalogue(open_home(args)) as catalogue:
+    with open_to_read(args) as catalogue:
         rows = _matching(catalogue, args)
         in_home = len(rows) or catalogue.count(RunQuery())
         protocols = catalogue.fid_protocols() if any(row.fid is not None for row in rows) else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,25 +15,49 @@ if TYPE_CHECKING:
     from runs.rows import RunRow
 
 
-def open_home(args: argparse.Namespace) -> Home:
+def open_home(args: argparse.Namespace, *, reading: bool = False) -> Home:
     """The home that --home, DDPM_HOME or the platform names."""
     from runs.home import find
 
-    return find(args.home)
+    return find(args.home, reading=reading)
 
 
 @contextmanager
 def open_catalogue(home: Home) -> Iterator[Catalogue]:
     """The catalogue of `home`, brought up to date."""
     from runs.catalogue import Catalogue
-    from runs.cli.output import warn
 
     with Catalogue(home) as catalogue:
-        if catalogue.notice:
-            warn(catalogue.notice)
-        catalogue.sync()
-        warn_skipped(catalogue.skipped, warn)
+        yield _synced(catalogue)
+
+
+@contextmanager
+def open_to_read(args: argparse.Namespace) -> Iterator[Catalogue]:
+    """The catalogue of the home that is meant, for verbs that only read: where nothing can be written, it is
+    made in memory from the run directories, and that is told."""
+    from runs.catalogue import Catalogue
+    from runs.cli.output import warn
+    from runs.errors import UnwritableError
+
+    home = open_home(args, reading=True)
+    with ExitStack() as stack:
+        try:
+            catalogue = _synced(stack.enter_context(Catalogue(home)))
+        except (UnwritableError, OSError) as error:
+            why = f"{home.path}: {error.strerror}" if isinstance(error, OSError) else error
+            warn(f"{why}; read from the run directories instead")
+            catalogue = _synced(stack.enter_context(Catalogue(home, in_memory=True)))
         yield catalogue
+
+
+def _synced(catalogue: Catalogue) -> Catalogue:
+    from runs.cli.output import warn
+
+    if catalogue.notice:
+        warn(catalogue.notice)
+    catalogue.sync()
+    warn_skipped(catalogue.skipped, warn)
+    return catalogue
 
 
 def warn_skipped(skipped: Sequence[tuple[str, str]], warn: Callable[[str], None]) -> None:

@@ -24,11 +24,11 @@ def arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from runs.cli.opening import open_catalogue, open_home
+    from runs.cli.opening import open_to_read
     from runs.cli.output import print_json
     from runs.cli.records import detail_record
 
-    with open_catalogue(open_home(args)) as catalogue:
+    with open_to_read(args) as catalogue:
         detail = catalogue.detail(catalogue.find(args.run).id)
     if args.json:
         print_json(detail_record(detail))
