@@ -54,7 +54,7 @@ def load(config: DataConfig, root: Path, split: str = "train") -> ImageSet:
         raise DataError(f"there is no split {split!r}; there are train and test")
     channels, size, _ = config.shape
     root = root.expanduser()
-    if config.dataset in ("digits", "folder") and split == "test":
+    if split not in datafiles.splits(config.dataset):
         raise DataError(f"data set {config.dataset} has no test split: all of its images are for training")
     if config.dataset == "folder":
         images, labels, notices = folder.read(root, size, channels)

@@ -39,6 +39,11 @@ CIFAR10_PLACES = (
 CIFAR10_ARCHIVES = ("cifar-10-binary.tar.gz", "cifar-10-python.tar.gz")
 
 
+def splits(dataset: str) -> tuple[str, ...]:
+    """The parts a data set has: what comes along, or is a person's own, is all for training."""
+    return ("train",) if dataset in ("digits", "folder") else ("train", "test")
+
+
 def find_idx(root: Path, dataset: str, split: str) -> list[Path] | None:
     """[images, labels] of "mnist" or "fashion-mnist", from one folder; a plain file goes before its .gz."""
     for place in IDX_PLACES[dataset]:
@@ -69,6 +74,11 @@ def present(root: Path) -> dict[str, bool]:
 def find(root: Path, dataset: str, split: str) -> list[Path] | None:
     """The files of a split, None where they are missing; whether they are whole shows when they are read."""
     return find_cifar10(root, split) if dataset == "cifar10" else find_idx(root, dataset, split)
+
+
+def at_hand(root: Path, dataset: str, split: str) -> bool:
+    """Whether a split needs no download."""
+    return splits(dataset) == ("train",) or find(root, dataset, split) is not None
 
 
 def expected(dataset: str, root: Path, split: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
+from ddpm import atomic
 from ddpm.errors import EngineError
 
 
@@ -66,13 +66,8 @@ def save_png(path: Path, array: np.ndarray, text: Mapping[str, str] | None = Non
             raise ValueError(f"a PNG keyword has 1 to 79 characters, not {len(key)}: {key!r}")
         chunks.add_text(key, value.encode("utf-8", "backslashreplace").decode("utf-8"))  # lone surrogates
     image = Image.fromarray(array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        image.save(unfinished, format="PNG", pnginfo=chunks)
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
+    with atomic.replacing(path) as aside:
+        image.save(aside, format="PNG", pnginfo=chunks)
 
 
 def read_png_text(path: Path) -> dict[str, str]:

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ddpm import asker, data, devices, weights
+from ddpm import asker, atomic, data, devices, weights
 from ddpm.config import DataConfig
 from ddpm.data import ImageSet
 from ddpm.datafiles import shown
@@ -152,14 +152,11 @@ def _mean_and_deviation(network: Classifier, images: Tensor) -> tuple[Tensor, Te
 
 def _write(path: Path, blob: bytes) -> None:
     """Whole or not there."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        unfinished.write_bytes(blob)
-        unfinished.replace(path)
+        with atomic.replacing(path, synced=True) as aside:
+            aside.write_bytes(blob)
     except OSError as error:
         raise EngineError(f"{shown(path)} cannot be written: {error.strerror or error}") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

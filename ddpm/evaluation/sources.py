@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ddpm import datafiles
 from ddpm.config import NATIVE_SHAPES, DataConfig, Dataset
 from ddpm.datafiles import shown
 from ddpm.errors import EngineError
@@ -133,7 +134,7 @@ def _named(text: str) -> Named | None:
     if found is None or found["dataset"] not in DATASETS:
         return None
     dataset, split = found["dataset"], found["split"] or "train"
-    splits = ("train",) if dataset == "digits" else ("train", "test")
+    splits = datafiles.splits(dataset)
     if split not in splits:
         raise EngineError(f"{dataset} has no split {split!r}; it has {' and '.join(splits)}")
     size = int(found["size"]) if found["size"] else NATIVE_SHAPES[dataset][0]
