@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ddpm import atomic
 from ddpm.evaluation.store import FeatureFile
 
 #: In a run's directory; there only while an evaluation is unfinished.
@@ -44,7 +44,8 @@ class Collection:
         if _state(folder) != content:
             remove(folder)
             folder.mkdir(parents=True)
-            _write(folder / _STATE, json.dumps(content, indent=1))
+            with atomic.replacing(folder / _STATE, synced=True) as aside:
+                aside.write_text(json.dumps(content, indent=1), encoding="utf-8")
         self._files = {name: FeatureFile(folder / f"{name}.f32", size) for name, size in dimensions.items()}
         self._pixels = FeatureFile(folder / "pixels.f32", math.prod(shape))
         whole = total if self.done >= total else self.done - self.done % batch
@@ -60,6 +61,7 @@ class Collection:
         """Keeps the next of the first images, uint8 (N,C,H,W); to be called before their features are added,
         so that no image counts as done which is not here."""
         self._pixels.append(images.flatten(1).float())
+        self._pixels.sync()  # they are few, and must not be behind the features after a power cut
 
     def shown(self) -> Tensor:
         """The first images, uint8 (N,C,H,W)."""
@@ -70,6 +72,11 @@ class Collection:
         """The features of the next batch, float32 (N,dimension) from each network."""
         for name, rows in features.items():
             self._files[name].append(rows)
+
+    def sync(self) -> None:
+        """Sees that all is on the disk itself; to be called after the last batch."""
+        for file in self._files.values():
+            file.sync()
 
     def rows(self, name: str) -> np.ndarray:
         """Float32 (done, dimension), read from the disk as they are used."""
@@ -99,9 +106,3 @@ def _state(folder: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         return None  # none, or damaged: it begins anew
     return content if isinstance(content, dict) else None
-
-
-def _write(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)

@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ddpm import data as datasets
 from ddpm import devices
 from ddpm.datafiles import shown
 from ddpm.errors import EngineError
 from ddpm.evaluation import gathering, reference, rulers, scores, statfile
-from ddpm.evaluation.features import Features, InceptionFeatures
+from ddpm.evaluation.features import Features, InceptionFeatures, batch_size
 from ddpm.evaluation.gathering import Gathered
 from ddpm.evaluation.locating import obtain
 from ddpm.evaluation.places import Places
@@ -23,9 +24,6 @@ from ddpm.evaluation.resize import Convention
 from ddpm.evaluation.sources import FeatureRows, Images, Known, Named, Source
 
 T = TypeVar("T")
-
-#: Images between two reports: on a processor each takes a tenth of a second.
-_CPU_BATCH, _ACCELERATOR_BATCH = 8, 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +111,8 @@ def compare(
     used = None if real is None else scores.companions() | {"reference_features": len(real)}
     protocol = Protocol(ruler.identity, other.identity, sides[0].images, None, used)
     notes = rulers.notes(subject, target, {side.name: side.images for side in sides}, ruler, found)
+    if other.notice:
+        notes = (*notes, other.notice)
     return Result(found, *sides, other.floor, protocol, notes)
 
 
@@ -152,7 +152,7 @@ class _Gathering:
         self._ruler, self._places, self._companions = ruler, places, companions
         self._device_name = device
         self._features: Features | None = None
-        self._batch = _CPU_BATCH
+        self._batch = 0  # known with the device
 
     def both(self, subject: Source, target: Source) -> Work[tuple[Gathered, Gathered]]:
         """The data sets come last, so that what is wrong with a person's own files shows first, and their
@@ -182,7 +182,7 @@ class _Gathering:
                 source.data, source.split, features, self._places, companions=self._companions
             )
             built = yield from _told(work, f"{stage}, computed once")
-        return Gathered(built.statistics, built.features, built.identity, built.floor)
+        return Gathered(built.statistics, built.features, built.identity, built.floor, built.notice)
 
     def _network(self) -> Work[Features]:
         if self._features is None:
@@ -191,19 +191,15 @@ class _Gathering:
             weights = yield from _told(work, "downloading the Inception weights", "bytes")
             yield Told("loading the Inception network", 0, 0)
             self._features = InceptionFeatures(weights, self._ruler.convention, device)
-            self._batch = _CPU_BATCH if device.type == "cpu" else _ACCELERATOR_BATCH
+            self._batch = batch_size(device)
         return self._features
 
     def _require_data(self, source: Named) -> None:
         """Raises DataError where the data set is missing and cannot be downloaded."""
-        reference.missing(
-            source.data,
-            source.split,
-            self._ruler.identity,
-            self._ruler.dimension,
-            self._places,
-            companions=self._companions,
-        )
+        asked = (source.data, source.split, self._ruler.identity, self._ruler.dimension, self._places)
+        if reference.downloads(*asked, companions=self._companions):
+            datasets.load(source.data, self._places.data_root, source.split)
+        reference.missing(*asked, companions=self._companions)
 
 
 def _told(work: Steps[T], stage: str, unit: str = "images") -> Work[T]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ddpm.config import Config
 from ddpm.evaluation.collection import Collection
-from ddpm.evaluation.features import Features
+from ddpm.evaluation.features import Features, batch_size
 from ddpm.evaluation.pace import Pace
 from ddpm.events import Evaluating, Event
 from ddpm.grids import GRID_LIMIT
@@ -20,11 +20,6 @@ from ddpm.subject import Subject
 
 #: Takes the first images, uint8 (up to GRID_LIMIT,C,H,W), and tells of what it did with them.
 First = Callable[[Tensor], Event]
-
-
-def part_size(device: torch.device) -> int:
-    """Images whose features are computed between two looks at the clock and at requests to stop."""
-    return 8 if device.type == "cpu" else 128
 
 
 class Drawing:
@@ -37,7 +32,7 @@ class Drawing:
         self, subject: Subject, config: Config, networks: Mapping[str, Features], check: Callable[[], None]
     ) -> None:
         self._subject, self._config, self._networks, self._check = subject, config, networks, check
-        self._part = part_size(subject.device)
+        self._part = batch_size(subject.device)
         self._total = config.evaluation.samples
         self.sampling_seconds = 0.0
         self.feature_seconds = 0.0
@@ -58,6 +53,7 @@ class Drawing:
                     yield first(collection.shown()[:shown])
             collection.append(features)
             yield from pace.told(images.stop, self._total)
+        collection.sync()
 
     def _pixels(self, images: range, pace: Pace) -> Generator[Evaluating, None, Tensor]:
         """uint8 (len(images),C,H,W) on the CPU."""

@@ -19,18 +19,16 @@ import torch
 from ddpm import asker, datafiles, devices, subject
 from ddpm.config import Config
 from ddpm.errors import EngineError
-from ddpm.evaluation import locating, reference
-from ddpm.evaluation.features import Features, InceptionFeatures
-from ddpm.evaluation.places import Places
+from ddpm.evaluation import classifier, reference
+from ddpm.evaluation.features import Features, InceptionFeatures, batch_size, inception_identity
+from ddpm.evaluation.places import Places, find_weights
 from ddpm.sampling import draw
 from ddpm.subject import Subject
 
 #: Seconds that one measured step should take at least: shorter ones say little.
 _STEP_SECONDS = 0.2
-#: Images whose features are measured; and images that a processor's first measured step has.
-_CPU_IMAGES, _ACCELERATOR_IMAGES = 8, 128
-#: Data sets that come along or are a person's own: nothing is downloaded.
-_ALWAYS_THERE = ("digits", "folder")
+#: Images that a processor's first measured step has, at most.
+_FIRST_IMAGES = 8
 
 
 class UnknownError(Exception):
@@ -55,23 +53,17 @@ def measure(config: Config, checkpoint: Path, places: Places, device: str = "aut
     downloaded first.
     """
     chosen = devices.resolve(device)
-    weights = places.weights or locating.find(places.weights_folder)
+    weights = places.weights or find_weights(places.weights_folder)
     if weights is None:
         raise UnknownError(
             "the FID Inception weights are not on this machine; the run will first download them (91 MB)"
         )
-    data, split = config.data, config.evaluation.reference
-    if data.dataset not in _ALWAYS_THERE and datafiles.find(places.data_root, data.dataset, split) is None:
-        raise UnknownError(
-            f"the data set {data.dataset} is not in {datafiles.shown(places.data_root)}; the run will first "
-            "download it"
-        )
+    missing = _missing(config, places)
+    count = config.evaluation.samples
     with devices.memory_told(chosen, f"try a sampling.batch_size below {config.sampling.batch_size}"):
         step = step_seconds(subject.from_checkpoint(checkpoint, config, chosen), config)
         inception = InceptionFeatures(weights, config.evaluation.convention, chosen)
-        image = feature_seconds(inception, config, chosen)
-    missing = _missing(config, places, inception)
-    count = config.evaluation.samples
+        image = feature_seconds(inception, config, chosen, count + missing)
     return Times(
         sampling_seconds=step * config.sampling.resolved_steps(config.diffusion.timesteps) * count,
         feature_seconds=image * count,
@@ -85,7 +77,7 @@ def step_seconds(source: Subject, config: Config) -> float:
     """Of one step of one image, drawn in batches as the evaluation does, or in smaller ones where those
     tell as much."""
     full = min(config.sampling.batch_size, config.evaluation.samples)
-    size = full if source.device.type != "cpu" else min(full, _CPU_IMAGES)
+    size = full if source.device.type != "cpu" else min(full, _FIRST_IMAGES)
     while True:
         seconds = _seconds_of_steps(source, config, size)
         if size == full or seconds >= _STEP_SECONDS:
@@ -104,11 +96,11 @@ def _seconds_of_steps(source: Subject, config: Config, size: int) -> float:
     return (times[2] - times[0]) / 2
 
 
-def feature_seconds(features: Features, config: Config, device: torch.device) -> float:
-    """Of one image."""
-    count = _CPU_IMAGES if device.type == "cpu" else _ACCELERATOR_IMAGES
+def feature_seconds(features: Features, config: Config, device: torch.device, needed: int) -> float:
+    """Of one image; measured with no more of them than the evaluation needs."""
+    count = min(batch_size(device), needed)
     images = torch.zeros(count, *config.data.shape, dtype=torch.uint8)
-    features(images)  # prepares
+    features(images[:1] if device.type == "cpu" else images)  # prepares
     return _timed(lambda: features(images)) / count
 
 
@@ -118,19 +110,26 @@ def _timed(work: Callable[[], object]) -> float:
     return time.monotonic() - began
 
 
-def _missing(config: Config, places: Places, inception: InceptionFeatures) -> int:
-    """Images of the data set whose Inception features are yet to be computed. The classifier's take no time
-    to speak of."""
-    settings = config.evaluation
-    return reference.missing(
-        config.data,
-        settings.reference,
-        inception.identity,
-        inception.dimension,
-        places,
-        companions=settings.companions,
-        floor=True,
-    )
+def _missing(config: Config, places: Places) -> int:
+    """Images of the data set whose Inception features are yet to be computed."""
+    settings, data = config.evaluation, config.data
+    network = inception_identity(settings.convention)
+    asked = (data, settings.reference, network, InceptionFeatures.dimension, places)
+    if reference.downloads(*asked, companions=settings.companions) or _classifier_downloads(config, places):
+        raise UnknownError(
+            f"the data set {data.dataset} is not in {datafiles.shown(places.data_root)}; the run will first "
+            "download it"
+        )
+    return reference.missing(*asked, companions=settings.companions, floor=True)
+
+
+def _classifier_downloads(config: Config, places: Places) -> bool:
+    """Whether the data set is needed for the digit classifier. What it computes takes no time to speak of."""
+    if not classifier.applies_to(config.data):
+        return False
+    small = classifier.ClassifierFeatures(places.classifier)
+    asked = (config.data, config.evaluation.reference, small.identity, small.dimension, places)
+    return reference.downloads(*asked, companions=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -141,11 +140,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--weights", type=Path, help="file of the FID Inception weights")
+    parser.add_argument("--classifier", type=Path, help="file of weights of the digit classifier")
     parser.add_argument("--weights-folder", type=Path, required=True)
     parser.add_argument("--references", type=Path, required=True)
     args = parser.parse_args(arguments)
     asker.end_with_it()
-    places = Places(args.data_root, args.weights, args.weights_folder, args.references)
+    places = Places(args.data_root, args.weights, args.weights_folder, args.references, args.classifier)
     try:
         config = Config.model_validate_json(args.config)
         print(json.dumps(asdict(measure(config, args.checkpoint, places, args.device))))

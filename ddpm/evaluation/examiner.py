@@ -13,8 +13,8 @@ import torch
 from ddpm.config import Config
 from ddpm.evaluation import classifier, locating, reference, scores
 from ddpm.evaluation.collection import Collection
-from ddpm.evaluation.drawing import Drawing, First, part_size
-from ddpm.evaluation.features import Features, InceptionFeatures
+from ddpm.evaluation.drawing import Drawing, First
+from ddpm.evaluation.features import Features, InceptionFeatures, batch_size
 from ddpm.evaluation.pace import Pace, Stopped
 from ddpm.evaluation.places import Places
 from ddpm.evaluation.progress import Steps
@@ -107,9 +107,12 @@ class Examiner:
                 self._places,
                 companions=settings.companions and name == INCEPTION,
                 floor=True,
-                batch=part_size(self._device),
+                batch=batch_size(self._device),
             )
-            self._references[name] = yield from self._finish(work, Pace(subject, "reference").told)
+            found = yield from self._finish(work, Pace(subject, "reference").told)
+            self._references[name] = found
+            if name == INCEPTION and found.notice:
+                yield Notice(found.notice)
 
     def _finish(
         self, work: Steps[T], told: Callable[[int, int], Iterator[Event]]

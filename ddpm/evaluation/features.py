@@ -14,9 +14,14 @@ from ddpm.evaluation import trunk
 from ddpm.evaluation.inception import DIMENSION, SIZE, Inception
 from ddpm.evaluation.resize import Convention, prepare
 
-#: Images computed at once: always as many, as results depend on it in the last bits. Few on a processor,
-#: so that the first layers (5 MB an image each) stay in its cache.
-_CPU_BATCH, _ACCELERATOR_BATCH = 8, 128
+
+def batch_size(device: torch.device) -> int:
+    """Images that the Inception network computes at once: always as many, as results depend on it in the last
+    bits. Few on a processor, so that the first layers (5 MB an image each) stay in its cache.
+
+    It is also how many are given to it between two looks at the clock and at requests to stop.
+    """
+    return 8 if device.type == "cpu" else 128
 
 
 class Features(Protocol):
@@ -50,7 +55,7 @@ class InceptionFeatures:
         self._convention = convention
         self._device = torch.device(device)
         self._network = Inception(trunk.read(weights)).to(self._device)
-        self._batch = _CPU_BATCH if self._device.type == "cpu" else _ACCELERATOR_BATCH
+        self._batch = batch_size(self._device)
 
     def __call__(self, images: Tensor) -> Tensor:
         if len(images) == 0:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ddpm.datafiles import shown
@@ -18,6 +17,7 @@ from ddpm.evaluation.features import Features
 from ddpm.evaluation.moments import Moments, Statistics, statistics_of
 from ddpm.evaluation.pixels import PixelHash
 from ddpm.evaluation.progress import Progress, Steps
+from ddpm.evaluation.rows import double, fault
 from ddpm.evaluation.scores import chosen
 from ddpm.evaluation.sources import FeatureRows, Images, Known
 
@@ -32,6 +32,7 @@ class Gathered:
     features: np.ndarray | None  #: float32, of at most SUBSET images drawn from everywhere; None: not known
     identity: dict[str, Any]  #: as `Protocol.reference` has it, as far as it is known
     floor: dict[str, Any] | None = None
+    notice: str | None = None  #: what a person should know of it
 
 
 def images(source: Images, features: Features, batch: int) -> Steps[Gathered]:
@@ -54,13 +55,13 @@ def images(source: Images, features: Features, batch: int) -> Steps[Gathered]:
 
 
 def rows(source: FeatureRows) -> Steps[Gathered]:
-    """Features as they are in their file. Raises EngineError where they are not finite."""
+    """Features as they are in their file. Raises EngineError where they are not finite, or too large."""
     digest = hashlib.sha256()
 
     def parts() -> Iterator[Tensor]:
         for part in source.batches(_ROWS):
             digest.update(np.ascontiguousarray(part).data)
-            yield torch.from_numpy(np.array(part, np.float32))
+            yield double(part)
 
     statistics, sample = yield from _collected(source.name, parts(), source.count, source.dimension)
     identity = {"dataset": None, "split": None, "shape": None, "images": source.count}
@@ -89,7 +90,9 @@ def _collected(
     done = 0
     yield Progress(0, count)
     for part in parts:
-        _require_finite(name, part, done)
+        if wrong := fault(part, done):
+            raise EngineError(f"{shown(Path(name))}: {wrong}")
+        part = part.float()
         inside = (taken >= done) & (taken < done + len(part))
         sample[inside] = part.numpy()[taken[inside] - done]
         if moments is not None:
@@ -97,11 +100,3 @@ def _collected(
         done += len(part)
         yield Progress(done, count)
     return moments.statistics() if moments is not None else statistics_of(sample), sample
-
-
-def _require_finite(name: str, rows: Tensor, first: int) -> None:
-    bad = (~torch.isfinite(rows).all(1)).nonzero()
-    if len(bad):
-        raise EngineError(
-            f"{shown(Path(name))}: the features of image {first + int(bad[0])} are NaN or infinite"
-        )

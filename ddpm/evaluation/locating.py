@@ -32,15 +32,10 @@ def inception_weights(places: Places) -> Path:
 
 def obtain(places: Places) -> Steps[Path]:
     """As `inception_weights`, yielding Progress in bytes while it downloads; the path is what it returns."""
-    found = places.weights or find(places.weights_folder)
+    found = places.weights or find_weights(places.weights_folder)
     if found is not None:
         return found
     return (yield from _download(places.weights_folder))
-
-
-def find(folder: Path) -> Path | None:
-    """The first file named like the weights in `folder`, else where torch.hub keeps downloads."""
-    return find_weights(folder, trunk.NAMES)
 
 
 def _download(folder: Path) -> Steps[Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,13 +27,13 @@ class Places:
     classifier: Path | None = None  #: weights of the small classifier, where a person named them
 
 
-def find_weights(folder: Path, names: Sequence[str] = NAMES) -> Path | None:
+def find_weights(folder: Path) -> Path | None:
     """The first file named like the Inception weights in `folder`, else in the folder where torch.hub keeps
     downloads (pytorch-fid and torch-fidelity put theirs there)."""
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     hub = Path(os.environ.get("TORCH_HOME", f"{cache}/torch")).expanduser() / "hub"
     for place in (folder, hub / "checkpoints"):
-        for name in names:
+        for name in NAMES:
             if (place / name).is_file():
                 return place / name
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -27,3 +28,15 @@ def finish(work: Steps[T]) -> T:
         except StopIteration as end:
             result: T = end.value
             return result
+
+
+def within(work: Steps[T], before: int, total: int) -> Steps[T]:
+    """The work as a part of more: what was done before it counts."""
+    with closing(work):
+        while True:
+            try:
+                progress = next(work)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            yield Progress(before + progress.done, total)

@@ -15,11 +15,12 @@ import numpy as np
 
 from ddpm.config import DataConfig
 from ddpm.evaluation.features import Features
+from ddpm.evaluation.floor import Floor
 from ddpm.evaluation.moments import Statistics
 from ddpm.evaluation.places import Places
-from ddpm.evaluation.progress import Steps
-from ddpm.evaluation.scores import SUBSET, score
-from ddpm.evaluation.shelf import BATCH, Shelf, within
+from ddpm.evaluation.progress import Steps, within
+from ddpm.evaluation.scores import SUBSET
+from ddpm.evaluation.shelf import BATCH, Shelf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,10 +30,11 @@ class Reference:
         np.ndarray | None
     )  #: float32 (min(N, SUBSET), D), of images drawn at random; None: not asked for
     identity: dict[str, Any]  #: as `Protocol.reference` has it
-    #: Scores of the data set's other split against this one, as if its images were samples: what a perfect
-    #: sampler would reach with as many ("split", "samples", "fid", …). None: not known, or no other split.
+    #: Scores of the data set's other split against this one, as if its images were samples: "split",
+    #: "samples", "fid", …, and "other", the identity of those images. None: not known, or no other split.
     floor: dict[str, Any] | None
     sampled: int  #: rows of `features`; 0 without
+    notice: str | None = None  #: why the floor is not known, or was not kept
 
 
 def build(
@@ -50,11 +52,14 @@ def build(
     companions: with features, for KID and the like. floor: compute it if it is not known, from up to SUBSET
     images of the other split. batch: images between two yields.
 
-    Work that was cut short is gone on with. Two processes that want the same do it once: one waits. Raises
-    EngineError where the data are missing or the features not finite.
+    Work that was cut short is gone on with. Two processes that want the same do it once: one waits. Where all
+    is kept or shipped nothing is written. Raises EngineError where the data are missing or the features not
+    finite, and where the folder of references cannot be written though it must. What is wrong with the other
+    split, or with keeping the floor, is told in `notice`.
     """
     shelf = _shelf(data, split, features.identity, places)
-    plan = _Plan.of(shelf, companions, floor)
+    base = Floor(shelf)
+    plan = _Plan.of(shelf, companions, base if floor else None)
     size, total = features.dimension, plan.statistics + plan.features + plan.floor
     if plan.statistics:
         yield from within(shelf.compute_statistics(features, batch), 0, total)
@@ -62,14 +67,19 @@ def build(
     if rows:
         yield from within(shelf.compute(rows, features, batch), 0, total)
     sampled = shelf.rows(rows, size) if rows else None
-    statistics, known = shelf.statistics(), shelf.floor()
-    other = shelf.other() if plan.floor else None
-    if other is not None:
-        yield from within(other.compute(plan.floor, features, batch), total - plan.floor, total)
-        found = score(other.rows(plan.floor, size), statistics, sampled)
-        known = {"split": other.split, "samples": plan.floor, **found.to_dict()}
-        shelf.keep_floor(known)
-    return Reference(statistics, sampled, shelf.identity, known, rows)
+    statistics, known = shelf.statistics(), base.known()
+    if plan.floor:
+        work = base.compute(plan.floor, statistics, sampled, features, batch)
+        known = yield from within(work, total - plan.floor, total)
+    return Reference(
+        statistics, sampled, shelf.identity, known, rows, _notice(known, base.reason, plan.floor)
+    )
+
+
+def _notice(floor: dict[str, Any] | None, reason: str, computed: int) -> str | None:
+    if floor is None:
+        return f"no floor is told: {reason or 'it was not computed yet; the evaluation of a run does it'}"
+    return f"the floor was not kept: {reason}" if computed and reason else None
 
 
 def missing(
@@ -84,10 +94,27 @@ def missing(
 ) -> int:
     """Images whose features `build` has yet to compute, for a network of that identity and dimension."""
     shelf = _shelf(data, split, network, places)
-    plan = _Plan.of(shelf, companions, floor)
+    base = Floor(shelf)
+    plan = _Plan.of(shelf, companions, base if floor else None)
     left = max(0, plan.statistics + plan.features - shelf.done(dimension))
-    other = shelf.other() if plan.floor else None
-    return left + (max(0, plan.floor - other.done(dimension)) if other is not None else 0)
+    return left + max(0, plan.floor - base.done(dimension))
+
+
+def downloads(
+    data: DataConfig,
+    split: str,
+    network: Mapping[str, Any],
+    dimension: int,
+    places: Places,
+    *,
+    companions: bool,
+) -> bool:
+    """Whether `build` has to download the data set: it is not at hand, and what is shipped or kept of it does
+    not do."""
+    shelf = _shelf(data, split, network, places)
+    if shelf.at_hand():
+        return False
+    return not shelf.comes_along() or (companions and shelf.done(dimension) < min(SUBSET, shelf.count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +126,12 @@ class _Plan:
     floor: int
 
     @classmethod
-    def of(cls, shelf: Shelf, companions: bool, floor: bool) -> _Plan:
-        known, other = shelf.floor(), shelf.other() if floor else None
-        if known is not None and (not companions or known.get("precision") is not None):
-            other = None
+    def of(cls, shelf: Shelf, companions: bool, floor: Floor | None) -> _Plan:
         lacking = not shelf.knows_statistics()
         return cls(
             shelf.count if lacking else 0,
             min(SUBSET, shelf.count) if companions and not lacking else 0,
-            min(SUBSET, other.count) if other is not None else 0,
+            floor.lacks(companions) if floor else 0,
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,6 +12,9 @@ from ddpm.errors import EngineError
 
 #: Rows that are held in float64 at once: memory does not grow with their number.
 BLOCK = 1024
+
+#: What a feature may be at most: squares and products of such can be computed with, and kept as float32.
+LARGEST = 1e18
 
 
 def double(rows: np.ndarray | Tensor) -> Tensor:
@@ -20,11 +25,22 @@ def double(rows: np.ndarray | Tensor) -> Tensor:
 
 
 def require_finite(rows: Tensor, first: int = 0) -> None:
-    """EngineError that names the first of the rows (N,D) which is not finite; `first` is row 0's number."""
-    if torch.isfinite(rows).all():
-        return
-    bad = (~torch.isfinite(rows).all(dim=1)).nonzero()[0].item()
-    raise EngineError(f"the features of image {first + int(bad)} are not finite (NaN or infinity)")
+    """EngineError that names the first of the rows (N,D) which is not finite, or too large; `first` is row
+    0's number."""
+    if wrong := fault(rows, first):
+        raise EngineError(wrong)
+
+
+def fault(rows: Tensor, first: int = 0) -> str | None:
+    """What is wrong with the first of the rows (N,D) that nothing can be computed from; None: nothing."""
+    fit = (rows.abs() <= LARGEST).all(dim=1)  # false of NaN
+    if fit.all():
+        return None
+    bad = int((~fit).nonzero()[0])
+    largest = rows[bad].abs().max().item()
+    if not math.isfinite(largest):
+        return f"the features of image {first + bad} are not finite (NaN or infinity)"
+    return f"the features of image {first + bad} are too large: {largest:.3g}, and {LARGEST:g} is the most"
 
 
 def require_shape(rows: np.ndarray | Tensor, dimension: int | None = None) -> None:

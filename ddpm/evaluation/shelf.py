@@ -9,8 +9,9 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -20,8 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ddpm import atomic, datafiles
 from ddpm import data as datasets
-from ddpm import datafiles
 from ddpm.config import DataConfig
 from ddpm.errors import EngineError
 from ddpm.evaluation import statfile
@@ -40,7 +41,10 @@ BATCH = 32
 SHIPPED = Path(str(resources.files("ddpm"))) / "evaluation" / "shipped"
 
 _LOOK_AGAIN = 0.5  # seconds between two looks at the work of another process
-_ALONE = ("digits", "folder")  # have no test split
+
+
+class ReferencesError(EngineError):
+    """The folder of references cannot be written."""
 
 
 class Shelf:
@@ -52,13 +56,9 @@ class Shelf:
         self.data, self.split, self.network = data, split, network
         self._folder, self._root = folder, data_root
 
-    def other(self) -> Shelf | None:
-        """That of the data set's other split; None where there is none, or its files are not at hand."""
-        if self.data.dataset in _ALONE:
-            return None
-        split = "test" if self.split == "train" else "train"
-        found = Shelf(self.data, split, self.network, self._folder, self._root)
-        return found if found._at_hand() else None
+    def of(self, split: str) -> Shelf:
+        """That of another split of the data set."""
+        return Shelf(self.data, split, self.network, self._folder, self._root)
 
     # -- whose they are -----------------------------------------------------------------------------
 
@@ -70,7 +70,7 @@ class Shelf:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """As `Protocol.reference` has it; of the shipped statistics where the data set is not at hand."""
-        if self._candidate is not None and not self._at_hand():
+        if self._candidate is not None and not self.at_hand():
             return dict(self._candidate[1]["reference"])
         return {**self._subject(), "images": len(self.images), "data": pixel_hash(self.images)}
 
@@ -89,10 +89,13 @@ class Shelf:
     def _subject(self) -> dict[str, Any]:
         return {"dataset": self.data.dataset, "split": self.split, "shape": list(self.data.shape)}
 
-    def _at_hand(self) -> bool:
-        if self.data.dataset in _ALONE:
-            return True
-        return datafiles.find(self._root.expanduser(), self.data.dataset, self.split) is not None
+    def at_hand(self) -> bool:
+        """Whether its images need no download."""
+        return datafiles.at_hand(self._root.expanduser(), self.data.dataset, self.split)
+
+    def comes_along(self) -> bool:
+        """Whether statistics are shipped, of these pixels or of what a download would bring."""
+        return self._candidate is not None and (not self.at_hand() or self._shipped is not None)
 
     @cached_property
     def _candidate(self) -> tuple[Path, dict[str, Any]] | None:
@@ -125,22 +128,24 @@ class Shelf:
             raise EngineError(f"{datafiles.shown(path)} holds statistics of something else; remove it")
         return statistics
 
-    def floor(self) -> dict[str, Any] | None:
-        """The floor, if it is known."""
+    def shipped_floor(self) -> dict[str, Any] | None:
+        return self._shipped[1].get("floor") if self._shipped else None
+
+    def kept_floor(self) -> dict[str, Any] | None:
         try:
             known = json.loads(self._path(".floor.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):  # damaged: computed anew
-            known = self._shipped[1].get("floor") if self._shipped else None
-        return known if isinstance(known, dict) and "fid" in known else None
+        except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
+            return None  # none, or damaged: computed anew
+        return known if isinstance(known, dict) else None
 
     def keep_floor(self, floor: dict[str, Any]) -> None:
+        """Raises ReferencesError where it cannot be written."""
         path = self._path(".floor.json")
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            unfinished.write_text(json.dumps(floor, indent=1), encoding="utf-8")
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with self._writing(), path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            atomic.sweep(self._folder, path.name)
+            with atomic.replacing(path, synced=True) as aside:
+                aside.write_text(json.dumps(floor, indent=1), encoding="utf-8")
 
     def rows(self, count: int, dimension: int) -> np.ndarray:
         """The first `count` features, float32 (count,D), read from the disk as they are used."""
@@ -155,7 +160,7 @@ class Shelf:
     # -- what is computed ---------------------------------------------------------------------------
 
     def compute(self, count: int, features: Features, batch: int) -> Steps[None]:
-        """See that at least `count` features are there."""
+        """See that at least `count` features are there. Raises ReferencesError where they cannot be kept."""
         if self.done(features.dimension) < count:
             yield from self._alone(self._extend(count, features, batch), count, features.dimension)
 
@@ -191,11 +196,11 @@ class Shelf:
                 )
             file.append(found)
             yield Progress(min(len(file), count), count)
+        file.sync()
 
     def _alone(self, work: Steps[None], count: int, dimension: int) -> Steps[None]:
         """The work, once no other process does the like; until then how far that one is."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with self._path(".lock").open("w") as lock:
+        with self._writing(), self._path(".lock").open("w") as lock:
             while True:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -204,13 +209,20 @@ class Shelf:
                     yield Progress(min(self.done(dimension), count), count)
                     time.sleep(_LOOK_AGAIN)
             yield Progress(min(self.done(dimension), count), count)
+            atomic.sweep(self._folder, self._path(".npz").name)
             yield from work
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """The folder is there, or ReferencesError."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            yield
+        except OSError as error:
+            raise ReferencesError(
+                f"{datafiles.shown(self._folder)}, where references are kept, cannot be written: "
+                f"{error.strerror or error}"
+            ) from error
 
     def _path(self, ending: str) -> Path:
         return self._folder / f"{self.key}{ending}"
-
-
-def within(work: Steps[None], before: int, total: int) -> Steps[None]:
-    """The work as a part of more: what was done before it counts."""
-    for progress in work:
-        yield Progress(before + progress.done, total)

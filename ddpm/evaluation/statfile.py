@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,18 @@ from typing import Any
 import numpy as np
 import torch
 
+from ddpm import atomic
 from ddpm.datafiles import shown
 from ddpm.errors import EngineError
-from ddpm.evaluation import arrays
+from ddpm.evaluation import arrays, rows
 from ddpm.evaluation.moments import LARGEST, Statistics
 
 #: What tells a file of statistics from others: ours (with either form of the covariance), pytorch-fid's.
 KEYS = ({"mean", "triangle", "count", "meta"}, {"mean", "factor", "count", "meta"}, {"mu", "sigma"})
 #: Entries of a covariance may differ from their mirror image by this, relative to the largest.
 _ASYMMETRY = 1e-4
+#: What a number in it may be at most: a variance of the largest features.
+_LARGEST = 4 * rows.LARGEST**2
 
 
 def holds_statistics(names: set[str]) -> bool:
@@ -45,15 +47,8 @@ def save(path: Path, statistics: Statistics, meta: Mapping[str, Any]) -> None:
         parts["triangle"] = statistics.covariance.numpy()[upper].astype("<f4")
     parts["meta"] = np.array(json.dumps(meta, sort_keys=True))
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with unfinished.open("wb") as file:
-            np.savez(file, **parts)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with atomic.replacing(path, synced=True) as aside, aside.open("wb") as file:
+        np.savez(file, **parts)
 
 
 def read_meta(path: Path) -> dict[str, Any]:
@@ -111,6 +106,8 @@ def _numbers(path: Path, name: str) -> np.ndarray:
     array = np.ascontiguousarray(array, dtype=np.float64)
     if not np.isfinite(array).all():
         raise EngineError(f"{shown(path)}: {name} holds values that are not finite")
+    if array.size and float(np.abs(array).max()) > _LARGEST:
+        raise EngineError(f"{shown(path)}: {name} holds values that are too large: {_LARGEST:g} is the most")
     return array
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import numpy as np
 from torch import Tensor
+
+#: Seconds of work that a power cut may cost: to wait for the disk at each batch would take longer than some.
+SYNC_SECONDS = 10.0
 
 
 class FeatureFile:
@@ -18,6 +22,7 @@ class FeatureFile:
     def __init__(self, path: Path, dimension: int) -> None:
         self.path, self.dimension = path, dimension
         self._width = 4 * dimension
+        self._next_sync = time.monotonic() + SYNC_SECONDS
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as file:
             file.truncate(len(self) * self._width)
@@ -38,6 +43,14 @@ class FeatureFile:
             raise ValueError(f"features of shape {rows.shape} in a file of {self.dimension} columns")
         with self.path.open("ab") as file:
             file.write(rows.tobytes())
+        if time.monotonic() >= self._next_sync:
+            self.sync()
+
+    def sync(self) -> None:
+        """See that all rows are on the disk itself; to be called after the last one."""
+        with self.path.open("rb") as file:
+            os.fsync(file.fileno())
+        self._next_sync = time.monotonic() + SYNC_SECONDS
 
     def rows(self) -> np.ndarray:
         """All rows, float32 (N,dimension), read from the disk as they are used."""

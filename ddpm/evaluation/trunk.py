@@ -20,7 +20,6 @@ from ddpm.datafiles import shown
 from ddpm.errors import EngineError
 from ddpm.evaluation.hashing import tensors_hash as trunk_hash
 from ddpm.evaluation.places import FILE as FILE
-from ddpm.evaluation.places import NAMES as NAMES
 
 #: SHA-256 over the trunk's tensors by name, see `trunk_hash`.
 HASH = "b4c3b1597ea8af56c3bbfd462016e5b90b3f17d082e87d0bd746502aa4cad985"

@@ -252,7 +252,16 @@ def test_features_that_are_not_finite_are_named(bad: float) -> None:
     rows = features(A)
     rows[17, 3] = bad
     np.save("a.npy", rows)
-    with pytest.raises(EngineError, match=r"a\.npy: the features of image 17 are NaN or infinite"):
+    with pytest.raises(EngineError, match=r"a\.npy: the features of image 17 are not finite"):
+        compared("a.npy", file("b.npz", B))
+
+
+def test_features_that_are_too_large_are_called_so() -> None:
+    """Their squares have no place in float64, and they themselves none in float32."""
+    rows = features(A).astype(np.float64)
+    rows[17, 3] = -1e200
+    np.save("a.npy", rows)
+    with pytest.raises(EngineError, match=r"a\.npy: the features of image 17 are too large: 1e\+200, and 1e"):
         compared("a.npy", file("b.npz", B))
 
 
@@ -322,6 +331,7 @@ def test_a_data_set_is_the_reference_and_its_floor_is_told() -> None:
     )
     assert result.scores.precision is not None
     assert result.floor is None
+    assert result.notes[-1].startswith("no floor is told: it was not computed yet; the evaluation of a run")
     assert any(
         "the images differ in size (samples 4×4 and mnist:test 28×28)" in note for note in result.notes
     )
@@ -347,6 +357,11 @@ def test_against_statistics_no_features_of_the_data_set_are_wanted() -> None:
     result = compared("b.npz", "mnist:train")
     assert Standing.made[0].seen == 0
     assert result.scores.precision is None
+
+
+def test_why_there_is_no_floor_is_told() -> None:
+    notes = compared("digits", folder("samples", A)).notes
+    assert notes[-1] == "no floor is told: digits has no other split"
 
 
 def test_missing_data_are_said_before_anything_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -415,7 +430,7 @@ def test_features_that_the_network_makes_of_images_are_checked(monkeypatch: pyte
             return found / 0 if self.seen > 16 else found
 
     monkeypatch.setattr(comparison, "InceptionFeatures", Broken)
-    with pytest.raises(EngineError, match=r"a\.npz: the features of image 16 are NaN or infinite"):
+    with pytest.raises(EngineError, match=r"a\.npz: the features of image 16 are not finite"):
         compared(file("a.npz", A), file("b.npz", B))
 
 

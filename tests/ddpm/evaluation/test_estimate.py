@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from ddpm import subject
-from ddpm.evaluation import estimate, locating
+from ddpm.evaluation import estimate
 from ddpm.evaluation.estimate import UnknownError, feature_seconds, measure, step_seconds
 from ddpm.evaluation.places import Places
 from ddpm.training import Training
@@ -67,18 +67,25 @@ def test_features_are_measured_without_the_first_time(clock: list[float]) -> Non
     def before(images: torch.Tensor) -> None:
         clock[0] += next(costs)
 
-    assert feature_seconds(Projection(before=before), settings(), CPU) == pytest.approx(4.0 / 8)
+    assert feature_seconds(Projection(before=before), settings(), CPU, 70) == pytest.approx(4.0 / 8)
+
+
+def test_no_more_features_are_measured_than_the_evaluation_needs() -> None:
+    sizes: list[int] = []
+    network = Projection(before=lambda images: sizes.append(len(images)))
+    feature_seconds(network, settings(), CPU, 2)
+    assert sizes == [1, 2]
 
 
 def test_what_has_to_be_downloaded_first_is_told(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locating, "find", lambda folder: None)
+    monkeypatch.setattr(estimate, "find_weights", lambda folder: None)
     with pytest.raises(
         UnknownError, match="FID Inception weights are not on this machine; the run will first"
     ):
         measure(settings(), trained, places(tmp_path), "cpu")
-    monkeypatch.setattr(locating, "find", lambda folder: tmp_path / "weights.pth")
+    monkeypatch.setattr(estimate, "find_weights", lambda folder: tmp_path / "weights.pth")
     config = settings("data.dataset=mnist", "evaluation.reference=test")
     with pytest.raises(
         UnknownError, match=r"the data set mnist is not in .*/data; the run will first download"

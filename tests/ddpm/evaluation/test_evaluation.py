@@ -8,21 +8,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
 from ddpm import checkpoint, data, subject
 from ddpm.errors import EngineError
-from ddpm.evaluation import drawing
-from ddpm.evaluation.classifier import ClassifierFeatures
+from ddpm.evaluation import drawing, examiner, statfile
+from ddpm.evaluation.classifier import Classifier, ClassifierFeatures
 from ddpm.evaluation.evaluation import Evaluation
 from ddpm.evaluation.moments import statistics_of
 from ddpm.evaluation.scores import score
-from ddpm.events import Ended, Evaluated, Evaluating, Event, SamplesWritten, Started
+from ddpm.events import Ended, Evaluated, Evaluating, Event, Notice, SamplesWritten, Started
 from ddpm.images import read_png_text, to_uint8
 from ddpm.samplers.steps import SampleStep
 from ddpm.sampling import batches, draw
 from ddpm.training import Training
 from tests.ddpm.evaluation.judging import Projection, evaluation, places, settings, use
+from tests.ddpm.writers import write_mnist
 
 
 @pytest.fixture
@@ -140,6 +142,43 @@ def test_digits_of_mnist_are_also_judged_by_the_classifier(
     assert event.fid > 10 * event.floor["fid"] > 0
     assert event.floor["split"] == "test"
     assert event.protocol["companions"] == {"classifier": ClassifierFeatures().identity["weights"]}
+
+
+def test_a_classifier_of_one_s_own_is_taken_and_part_of_the_protocol(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its reference is computed; shipped statistics are of other weights. What its weights are is told."""
+    own = tmp_path / "own.safetensors"
+    torch.manual_seed(5)
+    own.write_bytes(safetensors.torch.save(Classifier().state_dict()))
+    write_mnist(tmp_path / "data", train=40, test=30)
+    config = settings("data.dataset=mnist", "training.steps=2", "sampling.steps=2", "evaluation.samples=8")
+    list(Training(config, tmp_path, device="cpu", data_root=tmp_path / "data"))
+
+    def examined(classifier: Path | None) -> Evaluated:
+        made = Projection()
+        monkeypatch.setattr(examiner, "InceptionFeatures", lambda *_: made)
+        kept = dataclasses.replace(places(tmp_path), weights=own, classifier=classifier)
+        work = Evaluation(config, checkpoint.folder(tmp_path, 2), tmp_path, places=kept, device="cpu")
+        return found(list(work))
+
+    event, usual = examined(own), examined(None)
+    identity = ClassifierFeatures(own).identity
+    assert event.protocol["companions"] == {"classifier": identity["weights"]}
+    assert usual.protocol["companions"] == {"classifier": ClassifierFeatures().identity["weights"]}
+    assert event.classifier_fd != usual.classifier_fd
+    assert event.floor is not None
+    assert event.floor["classifier_fd"] > 0
+    files = places(tmp_path).references.glob("mnist-train-*.npz")
+    networks = [statfile.read_meta(path)["features"] for path in files]
+    assert identity in networks
+
+
+@pytest.mark.usefixtures("_small")
+def test_why_there_is_no_floor_is_told(trained: Path, tmp_path: Path) -> None:
+    events = evaluate(trained, tmp_path)
+    assert Notice("no floor is told: digits has no other split") in events
+    assert found(events).floor is None
 
 
 # -- what goes wrong --------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ddpm.evaluation import locating, trunk
+from ddpm.evaluation import places as where
 from ddpm.evaluation.places import Places
 from ddpm.evaluation.progress import Progress
 from ddpm.evaluation.trunk import WeightsError
@@ -54,7 +55,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
     """Where the weights are published; nothing lies in torch.hub's folder."""
     state = Server()
     monkeypatch.setattr(trunk, "FILE", PUBLISHED)
-    monkeypatch.setattr(trunk, "NAMES", (PUBLISHED, *trunk.NAMES[1:]))
+    monkeypatch.setattr(where, "NAMES", (PUBLISHED, *where.NAMES[1:]))
     monkeypatch.setattr(trunk, "URL", state.url)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub-home"))
     yield state
@@ -79,7 +80,7 @@ def test_a_file_that_was_given_goes_before_all_others(tmp_path: Path, server: Se
     assert server.requests == 0
 
 
-@pytest.mark.parametrize("name", trunk.NAMES[1:])
+@pytest.mark.parametrize("name", where.NAMES[1:])
 def test_it_is_found_by_any_of_its_names(tmp_path: Path, server: Server, name: str) -> None:
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / name).touch()

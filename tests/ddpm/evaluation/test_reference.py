@@ -2,65 +2,34 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
-import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from ddpm import data
 from ddpm.config import DataConfig
 from ddpm.errors import EngineError
 from ddpm.evaluation import reference, shelf, statfile
+from ddpm.evaluation.classifier import ClassifierFeatures
 from ddpm.evaluation.moments import statistics_of
 from ddpm.evaluation.pixels import pixel_hash
 from ddpm.evaluation.places import Places
 from ddpm.evaluation.progress import finish
-from ddpm.evaluation.reference import Reference, build
-from ddpm.evaluation.scores import score
+from ddpm.evaluation.reference import build
+from ddpm.evaluation.store import FeatureFile
+from tests.ddpm.evaluation.referring import DIGITS, MNIST, files, images, made
 from tests.ddpm.evaluation.standin import StandIn
 from tests.ddpm.evaluation.watching import watched
 from tests.ddpm.writers import write_mnist
-
-DIGITS = DataConfig(dataset="digits")
-MNIST = DataConfig(dataset="mnist")
-
-
-@pytest.fixture
-def places(tmp_path: Path) -> Places:
-    """With a small MNIST: 150 images for training, 50 for testing."""
-    write_mnist(tmp_path / "data", train=150, test=50)
-    return Places(tmp_path / "data", None, tmp_path / "weights", tmp_path / "references")
-
-
-@pytest.fixture
-def subset(monkeypatch: pytest.MonkeyPatch) -> int:
-    """So many features are kept."""
-    monkeypatch.setattr(shelf, "SUBSET", 64)
-    monkeypatch.setattr(reference, "SUBSET", 64)
-    return 64
-
-
-def made(
-    places: Places, features: StandIn, config: DataConfig = MNIST, split: str = "train", **more: Any
-) -> Reference:
-    return finish(build(config, split, features, places, **({"companions": True} | more)))
-
-
-def images(places: Places, split: str = "train") -> Tensor:
-    return data.load(MNIST, places.data_root, split).images
-
-
-def files(places: Places) -> list[str]:
-    return sorted(path.name for path in places.references.iterdir() if path.suffix != ".lock")
 
 
 def test_statistics_are_of_all_images_and_features_of_some(places: Places, subset: int) -> None:
@@ -160,80 +129,7 @@ def test_other_networks_conventions_and_pixels_share_nothing(places: Places, sub
     assert changed.seen == 151
 
 
-# -- the floor --------------------------------------------------------------------------------------
-
-
-def test_the_floor_is_the_other_split_s_scores_and_kept(places: Places, subset: int) -> None:
-    features = StandIn()
-    found = made(places, features, floor=True)
-    assert found.features is not None
-    rows = StandIn()(images(places, "test")).numpy()
-    expected = score(rows, statistics_of(StandIn()(images(places)).numpy()), np.asarray(found.features))
-    floor = dict(found.floor or {})
-    assert (floor.pop("split"), floor.pop("samples")) == ("test", 50)
-    told = {name: value for name, value in expected.to_dict().items() if value is not None}
-    assert {name: value for name, value in floor.items() if value is not None} == pytest.approx(
-        told, rel=1e-5
-    )
-    seen = features.seen
-    assert made(places, features).floor == found.floor  # read where it is known, also unasked
-    assert made(places, features, floor=True).floor == found.floor
-    assert features.seen == seen
-
-
-def test_a_floor_without_companions_is_completed(places: Places, subset: int) -> None:
-    features = StandIn()
-    bare = made(places, features, companions=False, floor=True).floor
-    assert bare is not None
-    assert bare["precision"] is None
-    seen = features.seen
-    full = made(places, features, floor=True).floor
-    assert full is not None
-    assert full["precision"] is not None
-    assert full["fid"] == pytest.approx(bare["fid"], rel=1e-6)
-    assert features.seen == seen
-
-
-def test_of_test_against_train(places: Places, subset: int) -> None:
-    found = made(places, StandIn(), split="test", floor=True)
-    assert found.sampled == 50
-    assert found.floor is not None
-    assert (found.floor["split"], found.floor["samples"]) == ("train", 64)
-
-
-def test_no_floor_where_there_is_no_other_split(places: Places) -> None:
-    assert made(places, StandIn(), DIGITS, floor=True).floor is None
-    for path in places.data_root.glob("t10k*"):
-        path.unlink()
-    assert made(places, StandIn(), floor=True).floor is None  # not downloaded for its sake
-
-
-@pytest.mark.parametrize("content", ["{", "{}", "[]"])
-def test_a_damaged_floor_is_computed_anew(places: Places, subset: int, content: str) -> None:
-    found = made(places, StandIn(), companions=False, floor=True)
-    (path,) = places.references.glob("*.floor.json")
-    path.write_text(content)
-    assert made(places, StandIn(), companions=False, floor=True).floor == found.floor
-    assert json.loads(path.read_text())["split"] == "test"
-
-
 # -- statistics that come along ---------------------------------------------------------------------
-
-
-@pytest.fixture
-def shipped(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Statistics of MNIST's training images under the stand-in, as if the package had them; and a floor."""
-    folder = tmp_path / "shipped"
-    monkeypatch.setattr(shelf, "SHIPPED", folder)
-    pixels = images(places)
-    identity = {"dataset": "mnist", "split": "train", "shape": [1, 28, 28], "images": 150}
-    meta = {
-        "features": StandIn().identity,
-        "reference": {**identity, "data": pixel_hash(pixels)},
-        "floor": {"split": "test", "samples": 50, "fid": 1.5, "precision": 0.5},
-    }
-    statfile.save(folder / "mnist.npz", statistics_of(StandIn()(pixels).numpy()), meta)
-    return folder
 
 
 def test_shipped_statistics_need_no_data(places: Places, shipped: Path) -> None:
@@ -244,7 +140,19 @@ def test_shipped_statistics_need_no_data(places: Places, shipped: Path) -> None:
     assert features.seen == 0
     assert found.statistics.count == 150
     assert found.identity["data"] == statfile.read_meta(shipped / "mnist.npz")["reference"]["data"]
-    assert found.floor == {"split": "test", "samples": 50, "fid": 1.5, "precision": 0.5}
+    assert found.floor is not None
+    assert (found.floor["split"], found.floor["fid"]) == ("test", 1.5)
+    assert not places.references.exists()
+
+
+@pytest.mark.real_data
+def test_what_is_shipped_for_the_classifier_needs_no_folder(real_data: Path, tmp_path: Path) -> None:
+    places = Places(real_data, None, tmp_path, tmp_path / "references")
+    for config in (MNIST, DataConfig(dataset="mnist", image_size=32)):
+        found = finish(build(config, "train", ClassifierFeatures(), places, companions=False, floor=True))
+        assert found.floor is not None
+        assert 0 < found.floor["fid"] < 1
+    assert not places.references.exists()
 
 
 def test_only_the_features_kept_are_computed_beside_them(places: Places, shipped: Path, subset: int) -> None:
@@ -272,6 +180,51 @@ def test_shipped_statistics_of_other_features_are_not_taken(
     assert other.seen == 150
 
 
+# -- a folder that cannot be written ----------------------------------------------------------------
+
+
+def test_a_folder_that_cannot_be_written_is_named(blocked: Places) -> None:
+    message = r"file/references, where references are kept, cannot be written: Not a directory"
+    with pytest.raises(EngineError, match=message):
+        made(blocked, StandIn())
+
+
+def test_a_full_disk_is_said_and_gone_on_from(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: FeatureFile, features: Tensor) -> None:
+        if len(self) >= 64:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        append(self, features)
+
+    append = FeatureFile.append
+    monkeypatch.setattr(FeatureFile, "append", full)
+    with pytest.raises(EngineError, match="cannot be written: No space left on device"):
+        made(places, StandIn())
+    monkeypatch.undo()
+    features = StandIn()
+    made(places, features)
+    assert features.seen == 150 - 64
+
+
+def test_what_is_shipped_needs_no_folder(blocked: Places, shipped: Path) -> None:
+    found = made(blocked, StandIn(), companions=False, floor=True)
+    assert (found.statistics.count, found.notice) == (150, None)
+    assert found.floor is not None
+
+
+def test_what_killed_processes_left_aside_is_removed(places: Places, subset: int) -> None:
+    made(places, StandIn(), floor=True)
+    names = set(files(places))
+    (statistics,) = places.references.glob("*train*.npz")
+    (kept,) = places.references.glob("*.floor.json")
+    for path in (statistics, kept):
+        path.unlink()
+        path.with_name(f".{path.name}.123456.tmp").touch()
+    other = places.references / ".another.npz.123456.tmp"
+    other.touch()
+    made(places, StandIn(), floor=True)
+    assert set(files(places)) == names | {other.name}
+
+
 # -- what is told beforehand, and what goes wrong ---------------------------------------------------
 
 
@@ -291,6 +244,27 @@ def test_what_is_missing_is_told_beforehand(places: Places, subset: int) -> None
     assert (lacking(), lacking(companions=False), lacking(floor=True)) == (0, 0, 50)
     made(places, StandIn(), floor=True)
     assert lacking(floor=True) == 0
+
+
+def test_what_must_be_downloaded_is_told_beforehand(places: Places, shipped: Path, subset: int) -> None:
+    def downloads(split: str = "train", companions: bool = True, config: DataConfig = MNIST) -> bool:
+        asked = (config, split, StandIn().identity, 6, places)
+        return reference.downloads(*asked, companions=companions)
+
+    assert not downloads()
+    for path in places.data_root.iterdir():
+        path.rename(path.with_suffix(".aside"))
+    assert not downloads(companions=False)  # shipped
+    assert downloads()
+    assert downloads("test", companions=False)
+    assert not downloads(config=DIGITS)
+    for path in places.data_root.iterdir():
+        path.rename(path.with_suffix(""))
+    made(places, StandIn())
+    for path in places.data_root.iterdir():
+        path.unlink()
+    assert not downloads()  # kept
+    assert made(places, StandIn(), floor=True).sampled == 64
 
 
 def test_features_that_are_not_finite_are_refused_and_not_kept(places: Places) -> None:

@@ -25,6 +25,14 @@ def test_the_first_image_that_is_not_finite_is_named(value: float) -> None:
         rows.require_comparable(np.ones((5, 2)), features)
 
 
+def test_numbers_whose_squares_overflow_are_too_large() -> None:
+    features = np.ones((5, 2))
+    rows.require_comparable(features * rows.LARGEST, features)
+    features[3, 1] = 1e200
+    with pytest.raises(EngineError, match=r"features of image 3 are too large: 1e\+200, and 1e\+18"):
+        rows.require_comparable(np.ones((5, 2)), features)
+
+
 def test_other_dimensions_are_told() -> None:
     with pytest.raises(EngineError, match="dimension 64 cannot be compared with features of dimension 2048"):
         rows.require_comparable(np.ones((5, 64)), np.ones((5, 2048)))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from ddpm.evaluation import store
 from ddpm.evaluation.store import FeatureFile
 
 
@@ -29,6 +30,21 @@ def test_a_torn_row_is_cut_off(tmp_path: Path) -> None:
     assert len(again) == 2
     again.append(torch.full((1, 4), 2.0))
     assert again.rows()[:, 0].tolist() == [1, 1, 2]
+
+
+def test_rows_reach_the_disk_at_intervals_and_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, synced = [0.0], []
+    monkeypatch.setattr(store.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(store.os, "fsync", lambda _: synced.append(len(file)))
+    file = FeatureFile(tmp_path / "f", 4)
+    for now[0] in (1.0, 9.0, 11.0, 12.0, 22.0):
+        file.append(torch.ones(2, 4))
+    assert synced == [6, 10]
+    file.append(torch.ones(2, 4))
+    file.sync()
+    assert synced == [6, 10, 12]
 
 
 def test_other_columns_are_refused(tmp_path: Path) -> None:
