@@ -92,7 +92,7 @@ OURS = {"mean": MU, "triangle": np.ones(10, np.float32), "count": 9, "meta": "{}
         ({"m2": MU, "s2": SIGMA}, "it holds m2, s2"),
         ({"mu": with_nan(MU), "sigma": SIGMA}, "mu holds values that are not finite"),
         ({"mu": MU, "sigma": with_nan(SIGMA)}, "sigma holds values that are not finite"),
-        ({"mu": MU * 1e200, "sigma": SIGMA}, "mu holds values that are too large"),
+        ({"mu": MU + 1e200, "sigma": SIGMA}, "mu holds values that are too large"),
         ({"mu": MU, "sigma": SIGMA * 1e200}, "sigma holds values that are too large"),
         ({"mu": MU, "sigma": SKEW}, "its covariance is not symmetric"),
         ({"mu": MU, "sigma": -SIGMA}, "its covariance has a negative variance"),
