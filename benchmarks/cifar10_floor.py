@@ -19,11 +19,11 @@ import numpy as np
 
 from ddpm import data, devices
 from ddpm.config import DataConfig
+from ddpm.evaluation.featurefile import FeatureFile
 from ddpm.evaluation.features import InceptionFeatures
 from ddpm.evaluation.frechet import frechet_distance
 from ddpm.evaluation.moments import statistics_of
 from ddpm.evaluation.resize import CONVENTIONS
-from ddpm.evaluation.store import FeatureFile
 
 #: What the literature gives for it (pytorch-fid's convention; 50,000 against 10,000 images).
 KNOWN = {"pytorch-fid": 3.15}

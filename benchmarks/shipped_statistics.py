@@ -23,10 +23,10 @@ from ddpm.config import DataConfig
 from ddpm.evaluation import reference, statfile
 from ddpm.evaluation.classifier import SIZE, SIZES, ClassifierFeatures
 from ddpm.evaluation.features import Features, InceptionFeatures
+from ddpm.evaluation.keptsplit import SHIPPED
 from ddpm.evaluation.mahalanobis import mahalanobis
 from ddpm.evaluation.places import Places
 from ddpm.evaluation.progress import Steps
-from ddpm.evaluation.shelf import SHIPPED
 
 #: The convention that papers report; of the other one nothing is shipped.
 _CONVENTION = "tensorflow"

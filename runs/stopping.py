@@ -21,14 +21,16 @@ _KILL_SECONDS = 10.0
 
 
 def request_stop(run: RunDirectory) -> None:
-    """Ask a run to finish its step, write a checkpoint and end. RunError if it does not run."""
+    """Ask a run to finish its step, write a checkpoint and end: by a file; where none can be written, on a
+    full disk, by SIGTERM, which it takes the same way. RunError if it does not run, or cannot be asked.
+    """
     status = probe(run.path)
     if status != "running":
         raise RunError(f"{run.name} (#{run.id}) is not running; it is {status}")
     try:
         (run.path / "stop").touch()
-    except OSError as error:
-        raise RunError(f"{run.path / 'stop'} cannot be written: {error.strerror}") from None
+    except OSError:
+        signal_worker(run.path, signal.SIGTERM)
 
 
 def stop(run: RunDirectory, patience: float = 60, kill_after: float = 10) -> Status:

@@ -13,14 +13,14 @@ from ddpm import data as datasets
 from ddpm import devices
 from ddpm.datafiles import shown
 from ddpm.errors import EngineError
-from ddpm.evaluation import gathering, reference, rulers, scores, statfile
+from ddpm.evaluation import reference, rulers, scores, sides, statfile
 from ddpm.evaluation.features import Features, InceptionFeatures, batch_size
-from ddpm.evaluation.gathering import Gathered
 from ddpm.evaluation.locating import obtain
 from ddpm.evaluation.places import Places
 from ddpm.evaluation.progress import Steps
 from ddpm.evaluation.protocol import Protocol
 from ddpm.evaluation.resize import Convention
+from ddpm.evaluation.sides import Gathered
 from ddpm.evaluation.sources import FeatureRows, Images, Known, Named, Source
 
 T = TypeVar("T")
@@ -168,16 +168,16 @@ class _Gathering:
 
     def _one(self, source: Source) -> Work[Gathered]:
         if isinstance(source, Known):
-            return gathering.known(source)
+            return sides.known(source)
         if isinstance(source, FeatureRows):
-            return (yield from _told(gathering.rows(source), f"reading {source.name}"))
+            return (yield from _told(sides.rows(source), f"reading {source.name}"))
         features = yield from self._network()
         stage = f"features of {source.name}"
         with devices.memory_told(
             devices.resolve(self._device_name), "try --device cpu, or close other programs"
         ):
             if isinstance(source, Images):
-                return (yield from _told(gathering.images(source, features, self._batch), stage))
+                return (yield from _told(sides.images(source, features, self._batch), stage))
             work = reference.build(
                 source.data, source.split, features, self._places, companions=self._companions
             )

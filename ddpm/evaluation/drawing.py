@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ddpm.config import Config
-from ddpm.evaluation.collection import Collection
+from ddpm.evaluation.drawnfeatures import DrawnFeatures
 from ddpm.evaluation.features import Features, batch_size
 from ddpm.evaluation.pace import Pace
 from ddpm.events import Evaluating, Event
@@ -37,23 +37,23 @@ class Drawing:
         self.sampling_seconds = 0.0
         self.feature_seconds = 0.0
 
-    def run(self, collection: Collection, first: First | None) -> Iterator[Event]:
-        """Fills the collection, from where it stands to its end."""
+    def run(self, drawn: DrawnFeatures, first: First | None) -> Iterator[Event]:
+        """Fills `drawn`, from where it stands to its end."""
         shown = min(self._total, GRID_LIMIT)
         pace = Pace(self._subject, "samples")
-        yield from pace.told(collection.done, self._total)
+        yield from pace.told(drawn.done, self._total)
         for images in batches(self._config.sampling, self._total):
-            if images.start < collection.done:
+            if images.start < drawn.done:
                 continue
             pixels = yield from self._pixels(images, pace)
             features = yield from self._features(pixels, images.start, pace)
             if first is not None and images.start < shown:
-                collection.show(pixels)
+                drawn.show(pixels)
                 if images.stop >= shown:
-                    yield first(collection.shown()[:shown])
-            collection.append(features)
+                    yield first(drawn.shown()[:shown])
+            drawn.append(features)
             yield from pace.told(images.stop, self._total)
-        collection.sync()
+        drawn.sync()
 
     def _pixels(self, images: range, pace: Pace) -> Generator[Evaluating, None, Tensor]:
         """uint8 (len(images),C,H,W) on the CPU."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ddpm import devices, subject
 from ddpm.config import Config
-from ddpm.evaluation.collection import FOLDER
+from ddpm.evaluation.drawnfeatures import FOLDER
 from ddpm.evaluation.examiner import Examiner
 from ddpm.evaluation.pace import Stopped
 from ddpm.evaluation.places import Places

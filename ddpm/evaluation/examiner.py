@@ -12,8 +12,8 @@ import torch
 
 from ddpm.config import Config
 from ddpm.evaluation import classifier, locating, reference, scores
-from ddpm.evaluation.collection import Collection
 from ddpm.evaluation.drawing import Drawing, First
+from ddpm.evaluation.drawnfeatures import DrawnFeatures
 from ddpm.evaluation.features import Features, InceptionFeatures, batch_size
 from ddpm.evaluation.pace import Pace, Stopped
 from ddpm.evaluation.places import Places
@@ -74,7 +74,7 @@ class Examiner:
         yield from self.prepare()
         total = self._config.evaluation.samples
         dimensions = {name: network.dimension for name, network in self._networks.items()}
-        collection = Collection(
+        drawn = DrawnFeatures(
             folder,
             dimensions,
             self._config.data.shape,
@@ -84,13 +84,13 @@ class Examiner:
         )
         yield from self._refer(subject)  # with a folder, so that a stop in these hours is gone on from too
         drawing = Drawing(subject, self._config, self._networks, self._check)
-        yield from drawing.run(collection, first)
+        yield from drawing.run(drawn, first)
         pace = Pace(subject, "scores")
         yield from pace.told(0, total)
-        evaluated = self._scored(subject, collection, drawing)
+        evaluated = self._scored(subject, drawn, drawing)
         yield from pace.told(total, total)
         yield evaluated
-        collection.remove()
+        drawn.remove()
 
     # -- what it is compared with -------------------------------------------------------------------
 
@@ -134,14 +134,14 @@ class Examiner:
 
     # -- what comes of it ---------------------------------------------------------------------------
 
-    def _scored(self, subject: Subject, collection: Collection, drawing: Drawing) -> Evaluated:
+    def _scored(self, subject: Subject, drawn: DrawnFeatures, drawing: Drawing) -> Evaluated:
         settings, known = self._config.evaluation, self._references[INCEPTION]
         features = known.features if settings.companions else None
-        found = scores.score(collection.rows(INCEPTION), known.statistics, features)
+        found = scores.score(drawn.rows(INCEPTION), known.statistics, features)
         floor, classifier_fd = known.floor, None
         if CLASSIFIER in self._networks:
             small = self._references[CLASSIFIER]
-            classifier_fd = scores.score(collection.rows(CLASSIFIER), small.statistics, None).fid
+            classifier_fd = scores.score(drawn.rows(CLASSIFIER), small.statistics, None).fid
             if floor is not None and small.floor is not None:
                 floor = {**floor, "classifier_fd": small.floor["fid"]}
         protocol = self._protocol()

@@ -12,10 +12,10 @@ import numpy as np
 from ddpm import datafiles
 from ddpm.datafiles import DataError
 from ddpm.evaluation.features import Features
+from ddpm.evaluation.keptsplit import KeptSplit, ReferencesError
 from ddpm.evaluation.moments import Statistics
 from ddpm.evaluation.progress import Steps
 from ddpm.evaluation.scores import SUBSET, score
-from ddpm.evaluation.shelf import ReferencesError, Shelf
 
 #: Pixel hashes of published test splits: MNIST's 28×28 and 32×32, CIFAR-10's. What is shipped is of these,
 #: also where the file does not say so.
@@ -29,17 +29,17 @@ PUBLISHED = (
 class Floor:
     """Of one split. `reason`: why it cannot be computed, "" where it can (or was)."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
-        self._other: Shelf | None = None  # None: it has none, or its images are not to be had
+    def __init__(self, kept: KeptSplit) -> None:
+        self._kept = kept
+        self._other: KeptSplit | None = None  # None: it has none, or its images are not to be had
         self.reason = ""
-        dataset = shelf.data.dataset
+        dataset = kept.data.dataset
         splits = datafiles.splits(dataset)
         if len(splits) == 1:
             self.reason = f"{'a folder' if dataset == 'folder' else dataset} has no other split"
             return
-        (split,) = set(splits) - {shelf.split}
-        other = shelf.of(split)
+        (split,) = set(splits) - {kept.split}
+        other = kept.of(split)
         if not other.at_hand():
             self.reason = f"the {split} split of {dataset} is not on this machine"
             return
@@ -52,8 +52,8 @@ class Floor:
 
     def known(self) -> dict[str, Any] | None:
         """What is kept or shipped; of this very other split, unless its images are not to be had."""
-        kept, shipped = self._shelf.kept_floor(), self._shelf.shipped_floor()
-        for found, published in ((kept, False), (shipped, True)):
+        own, shipped = self._kept.kept_floor(), self._kept.shipped_floor()
+        for found, published in ((own, False), (shipped, True)):
             if found is not None and "fid" in found and self._fits(found.get("other"), published):
                 return found
         return None
@@ -89,7 +89,7 @@ class Floor:
             found = score(self._other.rows(count, features.dimension), statistics, sample)
             known = {"split": self._other.split, "samples": count, **found.to_dict()}
             known["other"] = self._other.identity
-            self._shelf.keep_floor(known)
+            self._kept.keep_floor(known)
         except (DataError, ReferencesError) as error:
             self.reason = str(error)
         return known

@@ -12,7 +12,7 @@ import torch
 from ddpm import devices
 from ddpm.config import Config
 from ddpm.errors import EngineError
-from ddpm.evaluation import collection
+from ddpm.evaluation import drawnfeatures
 from ddpm.evaluation.pace import Stopped
 from ddpm.evaluation.places import Places
 from ddpm.events import Event, Notice
@@ -37,7 +37,7 @@ class Interim:
         stopped: Callable[[], bool],
     ) -> None:
         self._every = config.evaluation.every
-        self._folder = directory / collection.FOLDER
+        self._folder = directory / drawnfeatures.FOLDER
         self._device = device
         self._advice = f"try a sampling.batch_size below {config.sampling.batch_size}"
         self._examiner: Examiner | None = None
@@ -58,7 +58,7 @@ class Interim:
 
     def unfinished(self, step: int) -> bool:
         """Whether an evaluation of this very step was left half done."""
-        return self.wanted and collection.step_of(self._folder) == step
+        return self.wanted and drawnfeatures.step_of(self._folder) == step
 
     def begin(self, step: int) -> Iterator[Event]:
         """Before the first step, so that what is missing is known at once and not hours later.
@@ -100,7 +100,7 @@ class Interim:
 
     def _clear(self) -> None:
         with suppress(OSError):  # it takes room and does no harm: the next evaluation begins anew
-            collection.remove(self._folder)
+            drawnfeatures.remove(self._folder)
 
 
 def _told(error: Exception) -> str:

@@ -16,11 +16,11 @@ import numpy as np
 from ddpm.config import DataConfig
 from ddpm.evaluation.features import Features
 from ddpm.evaluation.floor import Floor
+from ddpm.evaluation.keptsplit import BATCH, KeptSplit
 from ddpm.evaluation.moments import Statistics
 from ddpm.evaluation.places import Places
 from ddpm.evaluation.progress import Steps, within
 from ddpm.evaluation.scores import SUBSET
-from ddpm.evaluation.shelf import BATCH, Shelf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,23 +57,21 @@ def build(
     finite, and where the folder of references cannot be written though it must. What is wrong with the other
     split, or with keeping the floor, is told in `notice`.
     """
-    shelf = _shelf(data, split, features.identity, places)
-    base = Floor(shelf)
-    plan = _Plan.of(shelf, companions, base if floor else None)
+    kept = _kept(data, split, features.identity, places)
+    base = Floor(kept)
+    plan = _Plan.of(kept, companions, base if floor else None)
     size, total = features.dimension, plan.statistics + plan.features + plan.floor
     if plan.statistics:
-        yield from within(shelf.compute_statistics(features, batch), 0, total)
-    rows = min(SUBSET, shelf.count) if companions else 0
+        yield from within(kept.compute_statistics(features, batch), 0, total)
+    rows = min(SUBSET, kept.count) if companions else 0
     if rows:
-        yield from within(shelf.compute(rows, features, batch), 0, total)
-    sampled = shelf.rows(rows, size) if rows else None
-    statistics, known = shelf.statistics(), base.known()
+        yield from within(kept.compute(rows, features, batch), 0, total)
+    sampled = kept.rows(rows, size) if rows else None
+    statistics, known = kept.statistics(), base.known()
     if plan.floor:
         work = base.compute(plan.floor, statistics, sampled, features, batch)
         known = yield from within(work, total - plan.floor, total)
-    return Reference(
-        statistics, sampled, shelf.identity, known, rows, _notice(known, base.reason, plan.floor)
-    )
+    return Reference(statistics, sampled, kept.identity, known, rows, _notice(known, base.reason, plan.floor))
 
 
 def _notice(floor: dict[str, Any] | None, reason: str, computed: int) -> str | None:
@@ -93,10 +91,10 @@ def missing(
     floor: bool = False,
 ) -> int:
     """Images whose features `build` has yet to compute, for a network of that identity and dimension."""
-    shelf = _shelf(data, split, network, places)
-    base = Floor(shelf)
-    plan = _Plan.of(shelf, companions, base if floor else None)
-    left = max(0, plan.statistics + plan.features - shelf.done(dimension))
+    kept = _kept(data, split, network, places)
+    base = Floor(kept)
+    plan = _Plan.of(kept, companions, base if floor else None)
+    left = max(0, plan.statistics + plan.features - kept.done(dimension))
     return left + max(0, plan.floor - base.done(dimension))
 
 
@@ -111,10 +109,10 @@ def downloads(
 ) -> bool:
     """Whether `build` has to download the data set: it is not at hand, and what is shipped or kept of it does
     not do."""
-    shelf = _shelf(data, split, network, places)
-    if shelf.at_hand():
+    kept = _kept(data, split, network, places)
+    if kept.at_hand():
         return False
-    return not shelf.comes_along() or (companions and shelf.done(dimension) < min(SUBSET, shelf.count))
+    return not kept.comes_along() or (companions and kept.done(dimension) < min(SUBSET, kept.count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +124,14 @@ class _Plan:
     floor: int
 
     @classmethod
-    def of(cls, shelf: Shelf, companions: bool, floor: Floor | None) -> _Plan:
-        lacking = not shelf.knows_statistics()
+    def of(cls, kept: KeptSplit, companions: bool, floor: Floor | None) -> _Plan:
+        lacking = not kept.knows_statistics()
         return cls(
-            shelf.count if lacking else 0,
-            min(SUBSET, shelf.count) if companions and not lacking else 0,
+            kept.count if lacking else 0,
+            min(SUBSET, kept.count) if companions and not lacking else 0,
             floor.lacks(companions) if floor else 0,
         )
 
 
-def _shelf(data: DataConfig, split: str, network: Mapping[str, Any], places: Places) -> Shelf:
-    return Shelf(data, split, dict(network), places.references, places.data_root)
+def _kept(data: DataConfig, split: str, network: Mapping[str, Any], places: Places) -> KeptSplit:
+    return KeptSplit(data, split, dict(network), places.references, places.data_root)

@@ -33,8 +33,8 @@ def open_catalogue(home: Home) -> Iterator[Catalogue]:
 
 @contextmanager
 def open_to_read(args: argparse.Namespace) -> Iterator[Catalogue]:
-    """The catalogue of the home that is meant, for verbs that only read: where nothing can be written, it is
-    made in memory from the run directories, and that is told."""
+    """The catalogue of the home that is meant, for verbs that keep nothing in it: where it cannot be
+    written, it is made in memory from the run directories, and that is told."""
     from runs.catalogue import Catalogue
     from runs.cli.output import warn
     from runs.errors import UnwritableError

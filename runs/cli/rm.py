@@ -33,20 +33,20 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("name runs to move to the trash, or give --purge alone to empty it")
     if args.yes and not args.purge:
         raise UsageError("--yes goes with --purge; moving to the trash asks nothing")
-    home = open_home(args)
-    return _purge(home, args.yes) if args.purge else _move(home, args.runs)
+    return _purge(open_home(args), args.yes) if args.purge else _move(args)
 
 
-def _move(home: Home, references: list[str]) -> int:
+def _move(args: argparse.Namespace) -> int:
     from runs import trash
-    from runs.cli.opening import directory, find_all, open_catalogue
+    from runs.cli.opening import directory, find_all, open_home, open_to_read
     from runs.errors import RunError
     from runs.humanize import bytes_text
     from runs.status import probe
     from runs.text import printable
 
-    with open_catalogue(home) as catalogue:
-        rows = find_all(catalogue, references)
+    home = open_home(args, reading=True)
+    with open_to_read(args) as catalogue:  # a full disk is a reason to remove something
+        rows = find_all(catalogue, args.runs)
         for row in rows:  # all or none
             if probe(directory(row).path) == "running":
                 raise RunError(f"{row.name} is running; stop it first: ddpm-tui stop {row.id}")

@@ -29,13 +29,13 @@ def arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from runs.cli.opening import directory, find_all, open_catalogue, open_home
+    from runs.cli.opening import directory, find_all, open_to_read
     from runs.cli.output import say
     from runs.errors import RunError
     from runs.stopping import request_stop, see_out
     from runs.text import printable
 
-    with open_catalogue(open_home(args)) as catalogue:
+    with open_to_read(args) as catalogue:
         found = [(row.name, directory(row)) for row in find_all(catalogue, args.runs)]
     asked, status = [], 0
     for name, run in found:  # all are asked before any is waited for

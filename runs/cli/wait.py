@@ -28,10 +28,10 @@ def arguments(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     from runs.cli.following import Left, conclude, follow, left
     from runs.cli.interrupts import Interrupts
-    from runs.cli.opening import open_catalogue, open_home
+    from runs.cli.opening import open_to_read
 
     until = None if args.timeout is None else time.monotonic() + args.timeout
-    with Interrupts() as interrupts, open_catalogue(open_home(args)) as catalogue:
+    with Interrupts() as interrupts, open_to_read(args) as catalogue:
         found = catalogue.find(args.run)
         try:
             detail = follow(catalogue, found.id, interrupts, until=until)

@@ -13,7 +13,7 @@ from ddpm import checkpoint
 from ddpm.config import Config
 from ddpm.errors import EngineError
 from ddpm.evaluation import drawing, examiner
-from ddpm.evaluation.collection import FOLDER, Collection
+from ddpm.evaluation.drawnfeatures import FOLDER, DrawnFeatures
 from ddpm.evaluation.places import Places
 from ddpm.evaluation.progress import Progress, Steps
 from ddpm.events import Ended, Evaluated, Evaluating, Event, Metrics, Notice, Started
@@ -151,15 +151,15 @@ def test_a_stop_while_the_reference_is_computed_loses_no_evaluation(
 def test_a_kill_after_the_checkpoint_loses_no_drawn_image(
     tmp_path: Path, kept: Places, undisturbed: Undisturbed
 ) -> None:
-    append = Collection.append
+    append = DrawnFeatures.append
 
-    def dying(self: Collection, features: dict[str, Tensor]) -> None:
+    def dying(self: DrawnFeatures, features: dict[str, Tensor]) -> None:
         append(self, features)
         raise Killed
 
     more = ("training.checkpoint_every=3",)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Collection, "append", dying)
+        patch.setattr(DrawnFeatures, "append", dying)
         with pytest.raises(Killed):
             list(training(tmp_path, kept, *more))
     events = list(training(tmp_path, kept, *more))

@@ -58,6 +58,13 @@ def test_asking_is_enough(at: Home) -> None:
     assert exit_json(run)["signal"] is None
 
 
+def test_where_no_file_can_be_written_it_is_asked_by_sigterm(at: Home) -> None:
+    run = working(at, SLEEPER)
+    (run.path / "stop").symlink_to("nowhere/stop")
+    assert stopping.stop(run, patience=30) != "running"
+    assert exit_json(run)["signal"] == "SIGTERM"
+
+
 def test_after_the_patience_comes_sigterm(at: Home) -> None:
     run = working(at, SLEEPER)
     assert stopping.stop(run, patience=0.1) == "stopped"

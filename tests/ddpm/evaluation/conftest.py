@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ddpm import checkpoint
-from ddpm.evaluation import floor, reference, shelf, statfile
+from ddpm.evaluation import floor, keptsplit, reference, statfile
 from ddpm.evaluation.moments import statistics_of
 from ddpm.evaluation.pixels import pixel_hash
 from ddpm.evaluation.places import Places
@@ -36,7 +36,7 @@ def places(tmp_path: Path) -> Places:
 @pytest.fixture
 def subset(monkeypatch: pytest.MonkeyPatch) -> int:
     """So many features are kept."""
-    monkeypatch.setattr(shelf, "SUBSET", 64)
+    monkeypatch.setattr(keptsplit, "SUBSET", 64)
     monkeypatch.setattr(reference, "SUBSET", 64)
     monkeypatch.setattr(floor, "SUBSET", 64)
     return 64
@@ -46,7 +46,7 @@ def subset(monkeypatch: pytest.MonkeyPatch) -> int:
 def shipped(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Statistics of MNIST's training images under the stand-in, as if the package had them; and a floor."""
     folder = tmp_path / "shipped"
-    monkeypatch.setattr(shelf, "SHIPPED", folder)
+    monkeypatch.setattr(keptsplit, "SHIPPED", folder)
     pixels = images(places)
     identity = {"dataset": "mnist", "split": "train", "shape": [1, 28, 28], "images": 150}
     other = {**identity, "split": "test", "images": 50, "data": pixel_hash(images(places, "test"))}

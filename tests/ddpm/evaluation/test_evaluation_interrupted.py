@@ -13,8 +13,8 @@ import pytest
 from torch import Tensor
 
 from ddpm.config import Config
-from ddpm.evaluation import collection, drawing, pace
-from ddpm.evaluation.collection import FOLDER, Collection
+from ddpm.evaluation import drawing, drawnfeatures, pace
+from ddpm.evaluation.drawnfeatures import FOLDER, DrawnFeatures
 from ddpm.evaluation.evaluation import Evaluation
 from ddpm.events import Ended, Evaluated, Evaluating, Event, Started
 from ddpm.samplers.steps import SampleStep
@@ -87,9 +87,9 @@ def in_a_step(patch: pytest.MonkeyPatch, number: int, die: Callable[[], None] = 
 
 def in_the_midst_of_writing(patch: pytest.MonkeyPatch) -> None:
     """Killed while the second batch is written: one file has all of it, the other a part of a row."""
-    original = Collection.append
+    original = DrawnFeatures.append
 
-    def torn(self: Collection, features: dict[str, Tensor]) -> None:
+    def torn(self: DrawnFeatures, features: dict[str, Tensor]) -> None:
         if not self.done:
             original(self, features)
             return
@@ -98,7 +98,7 @@ def in_the_midst_of_writing(patch: pytest.MonkeyPatch) -> None:
             file.write(b"\0" * 21)
         raise Killed
 
-    patch.setattr(Collection, "append", torn)
+    patch.setattr(DrawnFeatures, "append", torn)
 
 
 def before_the_grid(patch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ def before_its_features_go(patch: pytest.MonkeyPatch) -> None:
     def dying(*_: object) -> None:
         raise Killed
 
-    patch.setattr(Collection, "remove", dying)
+    patch.setattr(DrawnFeatures, "remove", dying)
 
 
 MOMENTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], int]] = {
@@ -249,7 +249,7 @@ def test_features_of_other_images_are_not_taken_up(
 
     def left_half_done(directory: Path, config: Config) -> None:
         until_drawn(32, evaluation(config, trained, directory))
-        assert collection.step_of(directory / FOLDER) == 20
+        assert drawnfeatures.step_of(directory / FOLDER) == 20
 
     left_half_done(tmp_path / "a", settings())
     changed = outcome(evaluation(settings(change), trained, tmp_path / "a"), tmp_path / "a")

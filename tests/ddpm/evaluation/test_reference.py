@@ -18,14 +18,14 @@ from torch import Tensor
 
 from ddpm.config import DataConfig
 from ddpm.errors import EngineError
-from ddpm.evaluation import reference, shelf, statfile
+from ddpm.evaluation import keptsplit, reference, statfile
 from ddpm.evaluation.classifier import ClassifierFeatures
+from ddpm.evaluation.featurefile import FeatureFile
 from ddpm.evaluation.moments import statistics_of
 from ddpm.evaluation.pixels import pixel_hash
 from ddpm.evaluation.places import Places
 from ddpm.evaluation.progress import finish
 from ddpm.evaluation.reference import build
-from ddpm.evaluation.store import FeatureFile
 from tests.ddpm.evaluation.referring import DIGITS, MNIST, files, images, made
 from tests.ddpm.evaluation.standin import StandIn
 from tests.ddpm.evaluation.watching import watched
@@ -295,7 +295,7 @@ def test_one_computes_and_the_other_waits(
     places: Places, subset: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While another process holds the lock its progress is told; then its work is taken."""
-    monkeypatch.setattr(shelf, "_LOOK_AGAIN", 0.01)
+    monkeypatch.setattr(keptsplit, "_LOOK_AGAIN", 0.01)
     whole = made(places, StandIn())
     (statistics,) = places.references.glob("*.npz")
     content = statistics.read_bytes()

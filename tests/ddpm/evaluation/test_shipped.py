@@ -11,9 +11,9 @@ from ddpm.config import DataConfig
 from ddpm.evaluation import statfile
 from ddpm.evaluation.features import InceptionFeatures
 from ddpm.evaluation.frechet import frechet_distance
+from ddpm.evaluation.keptsplit import SHIPPED
 from ddpm.evaluation.mahalanobis import mahalanobis
 from ddpm.evaluation.pixels import pixel_hash
-from ddpm.evaluation.shelf import SHIPPED
 
 INCEPTION = sorted(SHIPPED.glob("*-tensorflow.npz"))
 

@@ -26,12 +26,12 @@ from ddpm import data as datasets
 from ddpm.config import DataConfig
 from ddpm.errors import EngineError
 from ddpm.evaluation import statfile
+from ddpm.evaluation.featurefile import FeatureFile
 from ddpm.evaluation.features import Features
 from ddpm.evaluation.moments import Statistics, statistics_of
 from ddpm.evaluation.pixels import pixel_hash
 from ddpm.evaluation.progress import Progress, Steps
 from ddpm.evaluation.scores import SUBSET
-from ddpm.evaluation.store import FeatureFile
 from ddpm.randomness import DataOrder, derive
 
 #: Images computed at once. Features come in whole batches, also after a kill: results depend on how many go
@@ -47,7 +47,7 @@ class ReferencesError(EngineError):
     """The folder of references cannot be written."""
 
 
-class Shelf:
+class KeptSplit:
     """`network` is the identity of the feature network (`Features.identity`), D its dimension."""
 
     def __init__(
@@ -56,9 +56,9 @@ class Shelf:
         self.data, self.split, self.network = data, split, network
         self._folder, self._root = folder, data_root
 
-    def of(self, split: str) -> Shelf:
+    def of(self, split: str) -> KeptSplit:
         """That of another split of the data set."""
-        return Shelf(self.data, split, self.network, self._folder, self._root)
+        return KeptSplit(self.data, split, self.network, self._folder, self._root)
 
     # -- whose they are -----------------------------------------------------------------------------
 

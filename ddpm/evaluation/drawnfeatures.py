@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 
 from ddpm import atomic
-from ddpm.evaluation.store import FeatureFile
+from ddpm.evaluation.featurefile import FeatureFile
 
 #: In a run's directory; there only while an evaluation is unfinished.
 FOLDER = "evaluation"
 _STATE = "state.json"
 
 
-class Collection:
+class DrawnFeatures:
     """Features of the images 0, 1, 2, … that are drawn in batches, one file for each feature network; and
     the first images (C,H,W) themselves.
 

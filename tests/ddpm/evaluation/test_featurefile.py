@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from ddpm.evaluation import store
-from ddpm.evaluation.store import FeatureFile
+from ddpm.evaluation import featurefile
+from ddpm.evaluation.featurefile import FeatureFile
 
 
 def test_rows_come_back_in_their_order(tmp_path: Path) -> None:
@@ -36,8 +36,8 @@ def test_rows_reach_the_disk_at_intervals_and_when_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, synced = [0.0], []
-    monkeypatch.setattr(store.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(store.os, "fsync", lambda _: synced.append(len(file)))
+    monkeypatch.setattr(featurefile.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(featurefile.os, "fsync", lambda _: synced.append(len(file)))
     file = FeatureFile(tmp_path / "f", 4)
     for now[0] in (1.0, 9.0, 11.0, 12.0, 22.0):
         file.append(torch.ones(2, 4))
