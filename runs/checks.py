@@ -13,6 +13,9 @@ from runs.errors import BadValueError, RunError
 from runs.home import Home, absolute, data_root, inception_weights
 from runs.humanize import a_run
 
+#: Of the images that the digit classifier takes (`ddpm.evaluation.classifier.SIZES`, which needs torch).
+CLASSIFIED_SIZES = (28, 32)
+
 
 def check_device(device: str) -> str:
     """A device's name as it can be recorded; whether this machine has it, the engine tells."""
@@ -108,9 +111,12 @@ def check_evaluation(config: Config) -> Path | None:
         problems.append(f"evaluation.weights: {weights}{named} {what}")
     if evaluation.classifier is not None:
         classifier = absolute(evaluation.classifier)
-        if data.dataset != "mnist":
+        if data.dataset != "mnist" or data.shape[1] not in CLASSIFIED_SIZES:
+            size = "" if data.dataset != "mnist" else f" at {data.shape[1]} pixels"
             problems.append(
-                f"evaluation.classifier: it knows MNIST's digits alone, and the data set is {data.dataset}"
+                "evaluation.classifier: it knows MNIST's digits of 28 or 32 pixels alone, and the data set "
+                "is "
+                f"{data.dataset}{size}"
             )
         elif what := _no_file(classifier):
             problems.append(f"evaluation.classifier: {classifier} {what}")
@@ -121,9 +127,12 @@ def check_evaluation(config: Config) -> Path | None:
 
 def _no_file(path: Path) -> str:
     """What a path is that is no file; "" for a file."""
-    if path.is_file():
-        return ""
-    return "is a folder, not a file" if path.is_dir() else "does not exist"
+    try:
+        if path.is_file():
+            return ""
+        return "is a folder, not a file" if path.is_dir() else "does not exist"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
 
 
 def trained_data(home: Home, run: RunDirectory, config: Config) -> Path:

@@ -19,7 +19,7 @@ from runs.status import exit_info, last_event
 #: What makes a run this run. Where data and weights lie may change: they are the same.
 _FIXED_SECTIONS = ("data", "model", "diffusion")
 _FIXED_KEYS = ("training.seed", "training.batch_size")
-_MAY_CHANGE = ("data.root", "evaluation.weights")
+_MAY_CHANGE = ("data.root", "evaluation.weights", "evaluation.classifier")
 
 
 def planned(run: RunDirectory, settings: Sequence[str]) -> Config:
@@ -125,7 +125,9 @@ def _weights(run: RunDirectory, old: Config, new: Config) -> str | None:
     recorded: str | None = run.info["weights"]
     if run.kind == "train" and not new.evaluation.every:
         return recorded
-    if recorded and new.evaluation.weights == old.evaluation.weights and Path(recorded).is_file():
+    named = new.evaluation.classifier
+    same = new.evaluation.weights == old.evaluation.weights and named == old.evaluation.classifier
+    if recorded and same and Path(recorded).is_file() and (named is None or Path(named).is_file()):
         return recorded
     found = check_evaluation(new)
     return None if found is None else str(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import time
@@ -18,19 +19,24 @@ from runs.supervisor import boot_id, start_time
 
 _POLL_SECONDS = 0.05
 _KILL_SECONDS = 10.0
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+#: What asks a worker to end where no file can.
+ASK = signal.SIGUSR1
 
 
 def request_stop(run: RunDirectory) -> None:
-    """Ask a run to finish its step, write a checkpoint and end: by a file; where none can be written, on a
-    full disk, by SIGTERM, which it takes the same way. RunError if it does not run, or cannot be asked.
+    """Ask a run to finish its step, write a checkpoint and end: by a file; where none can be written, as on a
+    full disk, by SIGUSR1. To ask twice is to ask once. RunError if it does not run, or cannot be asked.
     """
     status = probe(run.path)
     if status != "running":
         raise RunError(f"{run.name} (#{run.id}) is not running; it is {status}")
     try:
         (run.path / "stop").touch()
-    except OSError:
-        signal_worker(run.path, signal.SIGTERM)
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise RunError(f"{run.path / 'stop'} cannot be written: {error.strerror}") from None
+        signal_worker(run.path, ASK)
 
 
 def stop(run: RunDirectory, patience: float = 60, kill_after: float = 10) -> Status:
@@ -72,8 +78,12 @@ def signal_worker(path: Path, number: signal.Signals) -> None:
         raise RunError(f"{path / 'process.json'} is of another boot or machine; the run's process is unknown")
     if start_time(pid) != started:
         return
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, number)
+    try:
+        with contextlib.suppress(ProcessLookupError):
+            # Its children need not know what it is asked; they end with it.
+            (os.kill if number == ASK else os.killpg)(pid, number)
+    except PermissionError:
+        raise RunError(f"the run's process {pid} is another user's; it gets no signal") from None
 
 
 def _process_record(path: Path) -> dict[str, Any]:

@@ -49,9 +49,9 @@ class Engine(Protocol):
 
 
 class StopRequests:
-    """Passes requests to stop on to the engine: the file `stop`, SIGTERM, SIGINT.
+    """Passes requests to stop on to the engine: the file `stop`, SIGTERM, SIGINT, SIGUSR1.
 
-    A signal after an earlier request ends the process at once. The step loop itself looks at nothing.
+    SIGTERM or SIGINT after an earlier request ends the process at once. The step loop looks at nothing.
     """
 
     def __init__(self, run: Path) -> None:
@@ -63,6 +63,7 @@ class StopRequests:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGUSR1, lambda *_: self._ask())
         threading.Thread(target=self._watch, name="stop-file", daemon=True).start()
 
     def connect(self, engine: Engine) -> None:

@@ -114,6 +114,11 @@ def read(path: Path | None = None) -> Classifier:
     return network.requires_grad_(False).eval()
 
 
+def shipped_hash() -> str:
+    """Of the tensors of the classifier that comes along."""
+    return tensors_hash(read().state_dict())
+
+
 class ClassifierFeatures:
     """Features of the digit classifier (`ddpm.evaluation.features.Features`), by default the one that comes
     along. Raises EngineError as `read` does, and for images that `prepare` does not take."""

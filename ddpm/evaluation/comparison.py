@@ -179,7 +179,12 @@ class _Gathering:
             if isinstance(source, Images):
                 return (yield from _told(sides.images(source, features, self._batch), stage))
             work = reference.build(
-                source.data, source.split, features, self._places, companions=self._companions
+                source.data,
+                source.split,
+                features,
+                self._places,
+                companions=self._companions,
+                batch=self._batch,
             )
             built = yield from _told(work, f"{stage}, computed once")
         return Gathered(built.statistics, built.features, built.identity, built.floor, built.notice)

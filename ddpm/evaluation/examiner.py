@@ -160,14 +160,16 @@ class Examiner:
         )
 
     def _protocol(self) -> Protocol:
-        known = self._references[INCEPTION]
+        known, features = self._references[INCEPTION], dict(self._networks[INCEPTION].identity)
         companions: dict[str, Any] = {}
         if self._config.evaluation.companions and known.features is not None:
             companions = scores.companions() | {"reference_features": len(known.features)}
         if CLASSIFIER in self._networks:
-            companions["classifier"] = self._networks[CLASSIFIER].identity["weights"]
+            weights = companions["classifier"] = self._networks[CLASSIFIER].identity["weights"]
+            if self._places.classifier is not None and weights != classifier.shipped_hash():
+                features["classifier"] = weights  # its distances are not ranked with the usual one's
         return Protocol(
-            features=self._networks[INCEPTION].identity,
+            features=features,
             reference=known.identity,
             samples=self._config.evaluation.samples,
             sampling=sampling_protocol(self._config),

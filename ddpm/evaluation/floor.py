@@ -11,8 +11,9 @@ import numpy as np
 
 from ddpm import datafiles
 from ddpm.datafiles import DataError
+from ddpm.errors import EngineError
 from ddpm.evaluation.features import Features
-from ddpm.evaluation.keptsplit import KeptSplit, ReferencesError
+from ddpm.evaluation.keptsplit import KeptSplit
 from ddpm.evaluation.moments import Statistics
 from ddpm.evaluation.progress import Steps
 from ddpm.evaluation.scores import SUBSET, score
@@ -80,7 +81,7 @@ class Floor:
     ) -> Steps[dict[str, Any] | None]:
         """The scores of `count` images of the other split against the reference's statistics and features.
 
-        Nothing that goes wrong with its files ends an evaluation: it is told in `reason`.
+        Nothing that goes wrong with it ends an evaluation: it is told in `reason`.
         """
         assert self._other is not None
         known = self.known()
@@ -90,7 +91,7 @@ class Floor:
             known = {"split": self._other.split, "samples": count, **found.to_dict()}
             known["other"] = self._other.identity
             self._kept.keep_floor(known)
-        except (DataError, ReferencesError) as error:
+        except EngineError as error:
             self.reason = str(error)
         return known
 

@@ -134,7 +134,7 @@ class KeptSplit:
     def kept_floor(self) -> dict[str, Any] | None:
         try:
             known = json.loads(self._path(".floor.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
+        except (OSError, ValueError, RecursionError):
             return None  # none, or damaged: computed anew
         return known if isinstance(known, dict) else None
 

@@ -20,7 +20,8 @@ RANKED = ("features", "reference", "samples", "sampling")
 class Protocol:
     """Plain data throughout, so that it goes into JSON as it is.
 
-    features: "network", "weights" (hash) and "convention" of the feature network;
+    features: "network", "weights" (hash) and "convention" of the feature network; "classifier" (hash) where
+        digits are also judged by another classifier than the one that comes along;
     reference: "dataset", "split", "shape" [C, H, W], "images" (how many) and "data" (hash of the pixels);
     samples: how many images were compared with it; None where statistics from a file do not say;
     sampling: "sampler", "steps", "spacing", "eta" (of ddim), "variance" (of ddpm), "weights" ("ema" or

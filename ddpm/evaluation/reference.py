@@ -58,6 +58,7 @@ def build(
     split, or with keeping the floor, is told in `notice`.
     """
     kept = _kept(data, split, features.identity, places)
+    _ = kept.identity  # what must be downloaded is, and with it comes the other split
     base = Floor(kept)
     plan = _Plan.of(kept, companions, base if floor else None)
     size, total = features.dimension, plan.statistics + plan.features + plan.floor

@@ -16,7 +16,7 @@ from runs.cli.progress import View, view
 if TYPE_CHECKING:
     from runs.catalogue import Catalogue
     from runs.directory import RunDirectory
-    from runs.rows import RunDetail
+    from runs.rows import RunDetail, RunRow
 
 INTERVAL = 0.5  #: seconds between two looks
 
@@ -31,11 +31,31 @@ class Left(Exception):
 
 def follow(
     catalogue: Catalogue,
-    run_id: int,
+    found: RunRow,
     interrupts: Interrupts,
     *,
     stoppable: RunDirectory | None = None,
     until: float | None = None,
+) -> RunDetail:
+    """`_follow`, also on a disk that fills up meanwhile: then with a catalogue in memory."""
+    from runs.catalogue import Catalogue
+    from runs.errors import UnwritableError
+
+    try:
+        return _follow(catalogue, found.id, interrupts, stoppable, until)
+    except UnwritableError as error:
+        say(f"warning: {error}; watched from the run directories instead")
+    with Catalogue(catalogue.home, in_memory=True) as memory:
+        memory.sync()
+        return _follow(memory, memory.at(Path(found.path)).id, interrupts, stoppable, until)
+
+
+def _follow(
+    catalogue: Catalogue,
+    run_id: int,
+    interrupts: Interrupts,
+    stoppable: RunDirectory | None,
+    until: float | None,
 ) -> RunDetail:
     """Watch the run until it has ended; what is known of it then.
 

@@ -5,6 +5,7 @@ is refused: stop it first.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 def _move(args: argparse.Namespace) -> int:
     from runs import trash
     from runs.cli.opening import directory, find_all, open_home, open_to_read
-    from runs.errors import RunError
+    from runs.errors import RunError, UnwritableError
     from runs.humanize import bytes_text
     from runs.status import probe
     from runs.text import printable
@@ -53,7 +54,8 @@ def _move(args: argparse.Namespace) -> int:
         for row in rows:
             size = trash.move(home, directory(row))
             print(printable(f"{row.name}: {bytes_text(size)} moved to the trash"))
-        catalogue.sync()
+        with contextlib.suppress(UnwritableError):  # the next sync notices as well
+            catalogue.sync()
     held = sum(size for _, size in trash.contents(home))
     print(f"The trash holds {bytes_text(held)}; to empty it: ddpm-tui rm --purge")
     return 0

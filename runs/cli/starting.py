@@ -114,14 +114,14 @@ def start(home: Home, make: Callable[[], RunDirectory], args: argparse.Namespace
             if args.detach:
                 return _detached(catalogue.detail(found.id), args.json)
             say(f"{found.name} started: {found.path}")
-            detail = follow(catalogue, found.id, interrupts, stoppable=run)
+            detail = follow(catalogue, found, interrupts, stoppable=run)
         except Left as error:
             return left(error)
-        except (RunError, OSError) as error:  # a full disk, say: the run is not to blame
-            if not running(run.path):
+        except (RunError, OSError) as error:  # the run is not to blame
+            if isinstance(error, BrokenPipeError) or not running(run.path):
                 raise
             say(f"{run.name} started and goes on ({run.path}), but cannot be watched: {error}")
-            return 0
+            return 0 if args.detach else 1
     return conclude(detail, as_json=args.json, show=args.show, program=program)
 
 

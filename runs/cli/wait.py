@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     with Interrupts() as interrupts, open_to_read(args) as catalogue:
         found = catalogue.find(args.run)
         try:
-            detail = follow(catalogue, found.id, interrupts, until=until)
+            detail = follow(catalogue, found, interrupts, until=until)
         except Left as error:
             return left(error)
     return conclude(detail, as_json=args.json, program="ddpm-tui wait")

@@ -169,7 +169,7 @@ def test_what_an_evaluation_is_refused_for(at: Home, tmp_path: Path, monkeypatch
     refused("no whole checkpoint of step 20; there are: 10", 20)
     refused(r"^evaluation\.weights: .*/nowhere\.pth does not exist$", weights=str(tmp_path / "nowhere.pth"))
     refused(r"^evaluation\.weights: .* is a folder, not a file$", weights=str(tmp_path))
-    refused(r"^evaluation\.classifier: it knows MNIST's digits alone.* is digits$", classifier="/x")
+    refused(r"^evaluation\.classifier: it knows MNIST's digits of .* is digits$", classifier="/x")
     refused(r"^evaluation\.reference: data set digits has no test split", reference="test")
     monkeypatch.setenv("DDPM_INCEPTION", str(tmp_path / "nowhere"))
     refused(r"^evaluation\.weights: .*/nowhere \(DDPM_INCEPTION\) does not exist$")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -58,11 +59,31 @@ def test_asking_is_enough(at: Home) -> None:
     assert exit_json(run)["signal"] is None
 
 
-def test_where_no_file_can_be_written_it_is_asked_by_sigterm(at: Home) -> None:
+def test_where_no_file_can_be_written_a_signal_asks_however_often(
+    at: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting = "import signal; asked = []; signal.signal(signal.SIGUSR1, lambda *_: asked.append(1))\n"
+    run = working(
+        at, counting + SLEEPER.replace("time.sleep(60)", "\nwhile len(asked) < 2: time.sleep(0.01)")
+    )
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "touch", full)
+    stopping.request_stop(run)
+    time.sleep(0.2)
+    assert probe(run.path) == "running"
+    stopping.request_stop(run)
+    wait_for(lambda: probe(run.path) != "running")
+    assert exit_json(run)["signal"] is None
+
+
+def test_where_no_file_may_be_written_that_is_told(at: Home) -> None:
     run = working(at, SLEEPER)
     (run.path / "stop").symlink_to("nowhere/stop")
-    assert stopping.stop(run, patience=30) != "running"
-    assert exit_json(run)["signal"] == "SIGTERM"
+    with pytest.raises(RunError, match="stop cannot be written: No such file or directory"):
+        stopping.request_stop(run)
 
 
 def test_after_the_patience_comes_sigterm(at: Home) -> None:

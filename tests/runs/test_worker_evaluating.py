@@ -142,7 +142,7 @@ def test_a_training_records_its_own_evaluations(at: Home, tmp_path: Path, incept
         at, tmp_path / "pictures", "evaluation.every=10", "evaluation.samples=8", inception=inception
     )
     assert [event["step"] for event in of_kind(run, "evaluated")] == [10, 20]
-    assert not of_kind(run, "notice")
+    assert [e["text"] for e in of_kind(run, "notice")] == ["no floor is told: a folder has no other split"]
     assert list((at.references).glob("folder-train-*.npz"))
     wait_at_work(run, "ended")
 

@@ -109,9 +109,10 @@ class ScoresPane(Pane):
     def _floor(self, found: EvaluationRow) -> Text:
         text = Text("↓ lower is better, ↑ higher is better. ", style=self.ink.dim)
         of = printable(scores.floor_words(found.floor))
-        if not of:
-            return text.append("No floor is known: what real images would score.")
-        text.append(f"The floor is what real images score: the data set's other part ({of}).")
+        if of:
+            text.append(f"The floor is what real images score: the data set's other part ({of}).")
+        else:
+            text.append("No floor is known: what real images would score.")
         for line in caveats.caveats(found):
             text.append(f"\n{line}")
         return text

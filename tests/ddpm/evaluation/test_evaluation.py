@@ -166,6 +166,9 @@ def test_a_classifier_of_one_s_own_is_taken_and_part_of_the_protocol(
     identity = ClassifierFeatures(own).identity
     assert event.protocol["companions"] == {"classifier": identity["weights"]}
     assert usual.protocol["companions"] == {"classifier": ClassifierFeatures().identity["weights"]}
+    assert event.protocol["features"]["classifier"] == identity["weights"]
+    assert "classifier" not in usual.protocol["features"]
+    assert event.protocol_id != usual.protocol_id
     assert event.classifier_fd != usual.classifier_fd
     assert event.floor is not None
     assert event.floor["classifier_fd"] > 0

@@ -29,7 +29,7 @@ REFUSED = [
     (
         ["base", "--classifier", "x"],
         2,
-        "evaluation.classifier: it knows MNIST's digits alone, and the data set is",
+        "evaluation.classifier: it knows MNIST's digits of 28 or 32 pixels alone, and the data set is",
     ),
     (["base", "--steps", "5000"], 2, "sampling.steps: 5000 is above diffusion.timesteps"),
     (["base", "--device", "cuda 9"], 2, "--device: 'cuda 9' is not a device"),

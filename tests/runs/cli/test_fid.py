@@ -87,7 +87,7 @@ def spoilt(folder: Path) -> tuple[str, str]:
     array = np.load(rows)
     array[4, 2] = np.nan
     np.save(rows, array)
-    return str(rows), "the features of image 4 are NaN or infinite"
+    return str(rows), "the features of image 4 are not finite (NaN or infinity)"
 
 
 @pytest.mark.parametrize("make", [mixed, spoilt])

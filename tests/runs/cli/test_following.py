@@ -31,7 +31,7 @@ def test_an_interrupt_as_the_run_ends_is_harmless(tmp_path: Path, monkeypatch: p
 
         monkeypatch.setattr(catalogue, "detail", ends_once_seen)
         interrupts.count = 1
-        assert follow(catalogue, 1, interrupts, stoppable=run).row.status == "finished"
+        assert follow(catalogue, catalogue.find("1"), interrupts, stoppable=run).row.status == "finished"
     assert [found.row.status for found in seen] == ["running", "running", "finished"]
     assert not (run.path / "stop").exists()
 

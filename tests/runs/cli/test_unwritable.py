@@ -98,7 +98,7 @@ def test_a_run_that_was_started_is_told_so(
         return run
 
     args = Namespace(note=None, detach=detach, json=False, show=False)
-    assert starting.start(home, make, args, "ddpm-tui evaluate") == 0
+    assert starting.start(home, make, args, "ddpm-tui evaluate") == (0 if detach else 1)
     err = capsys.readouterr().err
     assert "first started and goes on (" in err
     assert "but cannot be watched: catalogue.db cannot be written: no space left" in err

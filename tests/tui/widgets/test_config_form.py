@@ -91,7 +91,7 @@ async def test_every_field_is_reached_by_down_and_is_in_view() -> None:
         for spec in fields().values():
             assert form.field == spec
             region = row(form, spec.key).region
-            assert 2 <= region.y < 21
+            assert 2 <= region.y < 21, f"{spec.key} at {region}"
             form.action_move(1)
             await pilot.pause()
 
