@@ -174,7 +174,8 @@ def test_what_an_evaluation_does_not_go_on_with(
     monkeypatch.delenv("DDPM_INCEPTION", raising=False)
     with pytest.raises(
         RunError,
-        match=r"takes no settings but data\.root and evaluation\.weights and evaluation\.classifier; start a new",
+        RunError,
+        match=r"no settings but data\.root and evaluation\.weights and evaluation\.classifier; start a",
     ):
         prepare(evaluation, ["evaluation.samples=9"])
     with pytest.raises(ConfigError, match=r"evaluation\.weights: .*/nowhere does not exist"):
