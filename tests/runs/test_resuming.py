@@ -174,7 +174,6 @@ def test_what_an_evaluation_does_not_go_on_with(
     monkeypatch.delenv("DDPM_INCEPTION", raising=False)
     with pytest.raises(
         RunError,
-        RunError,
         match=r"no settings but data\.root and evaluation\.weights and evaluation\.classifier; start a",
     ):
         prepare(evaluation, ["evaluation.samples=9"])
