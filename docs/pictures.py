@@ -85,10 +85,7 @@ async def of_evaluations(app: DdpmApp, pilot: Pilot[None], evaluated: str) -> No
     await pilot.press(SCORES)
     await settle(pilot)
     export(app, "scores")
-    await pilot.press("E")
-    await settle(pilot, 20)  # the time it will take is measured
-    export(app, "evaluate")
-    await pilot.press("escape", "escape", "L")
+    await pilot.press("escape", "L")
     await settle(pilot)
     export(app, "leaderboard")
 
