@@ -1,7 +1,7 @@
 """What samples are compared with: statistics of all images of a data set, and features of some of them.
 
-Both are computed once and kept in a folder (`Places.references`), as the statistics of the usual data sets
-come with the package. What is kept is found by a key over the network, its weights and convention, the
+Both are computed once and kept in a folder (`Places.references`), unless they come with the package, as
+CIFAR-10's statistics do. What is kept is found by a key over the network, its weights and convention, the
 split, the shape and the hash of the pixels: nothing else can be taken for it.
 """
 
