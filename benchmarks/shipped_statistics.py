@@ -15,6 +15,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ddpm import data as datasets
@@ -34,12 +35,26 @@ _CONVENTION = "tensorflow"
 _PART = 16
 
 
+@contextmanager
+def _aside(target: Path) -> Iterator[None]:
+    """What is shipped so far is out of the way; it comes back if nothing took its place."""
+    before = target.with_suffix(".before")
+    if target.exists():
+        target.replace(before)
+    try:
+        yield
+    finally:
+        if target.exists():
+            before.unlink(missing_ok=True)
+        elif before.exists():
+            before.replace(target)
+
+
 def write(target: Path, data: DataConfig, features: Features, root: Path, keep: Path) -> None:
     """Statistics of the training images, and how far the test images are from them.
 
-    What is shipped so far is removed first: it must not be its own source.
+    To be called with what is shipped so far out of the way: it must not be its own source.
     """
-    target.unlink(missing_ok=True)
     companions = isinstance(features, InceptionFeatures)
     places = Places(root, None, keep, keep)
     found = _told(
@@ -83,8 +98,9 @@ def main() -> None:
     if args.weights is None and set(args.what) != {"classifier"}:
         parser.error("--weights is needed for Inception")
     for name, data, features in _wanted(args):
-        with tempfile.TemporaryDirectory() as temporary:
-            write(SHIPPED / f"{name}.npz", data, features, args.data, args.keep or Path(temporary))
+        target = SHIPPED / f"{name}.npz"
+        with tempfile.TemporaryDirectory() as temporary, _aside(target):
+            write(target, data, features, args.data, args.keep or Path(temporary))
 
 
 if __name__ == "__main__":

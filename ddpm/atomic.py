@@ -19,7 +19,7 @@ def replacing(path: Path, *, synced: bool = False) -> Iterator[Path]:
     try:
         yield aside
         if synced:
-            _sync(aside)
+            sync(aside)
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
@@ -33,7 +33,8 @@ def sweep(folder: Path, start: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """See that a file, or the names in a folder, have reached the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

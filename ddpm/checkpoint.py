@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ddpm import atomic
 from ddpm.errors import EngineError
 
 FORMAT = 1
@@ -137,11 +138,11 @@ def write(directory: Path, blobs: Mapping[str, bytes], state: Mapping[str, Any])
         for name, blob in blobs.items():
             _write_synced(draft / name, blob)
         _write_synced(draft / STATE, json.dumps(content, indent=1).encode())
-        _sync_folder(draft)
+        atomic.sync(draft)
         if target.exists():
             shutil.rmtree(target)
         draft.rename(target)
-        _sync_folder(target.parent)
+        atomic.sync(target.parent)
     except OSError as error:
         shutil.rmtree(draft, ignore_errors=True)
         raise CheckpointError(_write_failure(error, target, sum(map(len, blobs.values())))) from error
@@ -179,14 +180,6 @@ def _write_synced(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _write_failure(error: OSError, target: Path, needed: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +16,7 @@ from ddpm.evaluation import reference, rulers, scores, sides, statfile
 from ddpm.evaluation.features import Features, InceptionFeatures, batch_size
 from ddpm.evaluation.locating import obtain
 from ddpm.evaluation.places import Places
-from ddpm.evaluation.progress import Steps
+from ddpm.evaluation.progress import Steps, retold
 from ddpm.evaluation.protocol import Protocol
 from ddpm.evaluation.resize import Convention
 from ddpm.evaluation.sides import Gathered
@@ -208,11 +207,4 @@ class _Gathering:
 
 
 def _told(work: Steps[T], stage: str, unit: str = "images") -> Work[T]:
-    with closing(work):
-        while True:
-            try:
-                progress = next(work)
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            yield Told(stage, progress.done, progress.total, unit)
+    return retold(work, lambda progress: Told(stage, progress.done, progress.total, unit))

@@ -96,7 +96,7 @@ class Examiner:
 
     def _refer(self, subject: Subject) -> Iterator[Event]:
         """The reference of every network, unless they are there."""
-        settings = self._config.evaluation
+        settings, told = self._config.evaluation, list[str]()
         for name, network in self._networks.items():
             if name in self._references:
                 continue
@@ -111,7 +111,8 @@ class Examiner:
             )
             found = yield from self._finish(work, Pace(subject, "reference").told)
             self._references[name] = found
-            if name == INCEPTION and found.notice:
+            if found.notice and found.notice not in told:
+                told.append(found.notice)
                 yield Notice(found.notice)
 
     def _finish(

@@ -44,7 +44,7 @@ _LOOK_AGAIN = 0.5  # seconds between two looks at the work of another process
 
 
 class ReferencesError(EngineError):
-    """The folder of references cannot be written."""
+    """The folder of references cannot be written, or not even be read."""
 
 
 class KeptSplit:
@@ -118,7 +118,7 @@ class KeptSplit:
     # -- what is known ------------------------------------------------------------------------------
 
     def knows_statistics(self) -> bool:
-        return self._shipped is not None or self._path(".npz").exists()
+        return self._shipped is not None or self._size(".npz") is not None
 
     def statistics(self) -> Statistics:
         """Of all images. Raises EngineError where the file is damaged or says that it is another's."""
@@ -154,8 +154,7 @@ class KeptSplit:
 
     def done(self, dimension: int) -> int:
         """Features that are there, whoever is computing them."""
-        path = self._path(".f32")
-        return path.stat().st_size // (4 * dimension) if path.exists() else 0
+        return (self._size(".f32") or 0) // (4 * dimension)
 
     # -- what is computed ---------------------------------------------------------------------------
 
@@ -182,7 +181,8 @@ class KeptSplit:
         file = FeatureFile(self._path(".f32"), features.dimension)
         if len(file) >= count:
             return
-        file.cut(len(file) - len(file) % batch)
+        settled = SUBSET if len(file) >= SUBSET else 0  # those may be mapped by others
+        file.cut(max(settled, len(file) - len(file) % batch))
         order = DataOrder(self.count, derive(0, "reference")).batch(0, self.count)
         while len(file) < count:
             chosen = order[len(file) : len(file) + batch]
@@ -221,6 +221,18 @@ class KeptSplit:
         except OSError as error:
             raise ReferencesError(
                 f"{datafiles.shown(self._folder)}, where references are kept, cannot be written: "
+                f"{error.strerror or error}"
+            ) from error
+
+    def _size(self, ending: str) -> int | None:
+        """Bytes; None: no such file. Raises ReferencesError where the folder cannot be looked into."""
+        try:
+            return self._path(ending).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise ReferencesError(
+                f"{datafiles.shown(self._folder)}, where references are kept, cannot be read: "
                 f"{error.strerror or error}"
             ) from error
 

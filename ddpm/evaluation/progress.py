@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
+Y = TypeVar("Y")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,11 @@ def finish(work: Steps[T]) -> T:
 
 def within(work: Steps[T], before: int, total: int) -> Steps[T]:
     """The work as a part of more: what was done before it counts."""
+    return retold(work, lambda progress: Progress(before + progress.done, total))
+
+
+def retold(work: Steps[T], told: Callable[[Progress], Y]) -> Generator[Y, None, T]:
+    """The work, its progress told in other words; closed with its reader."""
     with closing(work):
         while True:
             try:
@@ -39,4 +45,4 @@ def within(work: Steps[T], before: int, total: int) -> Steps[T]:
             except StopIteration as end:
                 result: T = end.value
                 return result
-            yield Progress(before + progress.done, total)
+            yield told(progress)

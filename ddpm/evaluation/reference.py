@@ -78,7 +78,7 @@ def build(
 def _notice(floor: dict[str, Any] | None, reason: str, computed: int) -> str | None:
     if floor is None:
         return f"no floor is told: {reason or 'it was not computed yet; the evaluation of a run does it'}"
-    return f"the floor was not kept: {reason}" if computed and reason else None
+    return f"the floor was not computed anew, or not kept: {reason}" if computed and reason else None
 
 
 def missing(

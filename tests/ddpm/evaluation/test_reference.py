@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import fcntl
 import os
@@ -187,6 +188,30 @@ def test_a_folder_that_cannot_be_written_is_named(blocked: Places) -> None:
     message = r"file/references, where references are kept, cannot be written: Not a directory"
     with pytest.raises(EngineError, match=message):
         made(blocked, StandIn())
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named(places: Places) -> None:
+    unreadable = dataclasses.replace(places, references=places.data_root / ("long" * 100))
+    with pytest.raises(EngineError, match="where references are kept, cannot be read: File name too long"):
+        made(unreadable, StandIn())
+
+
+def test_features_that_may_be_mapped_elsewhere_stay(
+    places: Places, subset: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """64 are kept for companions: work in another batch size must not shorten the file, ever so briefly."""
+    made(places, StandIn())
+    lengths: list[int] = []
+
+    def append(self: FeatureFile, features: Tensor) -> None:
+        lengths.append(len(self))
+        original(self, features)
+
+    original = FeatureFile.append
+    monkeypatch.setattr(FeatureFile, "append", append)
+    kept = keptsplit.KeptSplit(MNIST, "train", dict(StandIn().identity), places.references, places.data_root)
+    finish(kept.compute(100, StandIn(), 60))
+    assert lengths == [64]
 
 
 def test_a_full_disk_is_said_and_gone_on_from(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
