@@ -1,0 +1,118 @@
+"""Denoising diffusion restoration models (Kawar et al. 2022)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from ddpm.diffusion import predict_x0
+from ddpm.restoration.degradation import Degradation
+from ddpm.restoration.observation import Observation, noise_level
+from ddpm.samplers.steps import Denoiser, Noise, SampleStep, clipped
+from ddpm.schedules import Schedule
+
+
+def ddrm(
+    denoise: Denoiser,
+    schedule: Schedule,
+    times: Sequence[int],
+    noise: Noise,
+    degradation: Degradation,
+    observation: Observation,
+    *,
+    eta: float = 0.85,
+    eta_b: float = 1.0,
+    clip: bool = True,
+) -> Iterator[SampleStep]:
+    """Restores images step by step over the descending `times`; one evaluation of `denoise` each (eq. 4, 5).
+
+    Everything happens in spectral coordinates of x_t / sqrt(alpha-bar_t), whose noise is sigma_t. A
+    coordinate that is known better than sigma_t is taken from the measurement (by the share eta_b), with
+    fresh noise that brings it to sigma_t; else it is predicted, and moves with sqrt(1 - eta²) of the noise
+    it has (the measurement's, or its own where nothing is seen) and eta of fresh noise.
+
+    Its samples are sharp and fit the measurement; they are no samples of the posterior where the measurement
+    is noisy: too alike, and pulled to the prior as steps grow (`posterior` has neither flaw).
+    """
+    level = noise_level(schedule, times[0])
+    x = _start(observation, level, noise(0))
+    for i, time in enumerate(times):
+        below = noise_level(schedule, times[i + 1]) if i + 1 < len(times) else 0.0
+        x_0, predicted = predict(denoise, schedule, time, degradation, x, clip)
+        fresh = noise(i + 1)
+        known = observation.spread <= below
+        hidden = observation.spread.isinf()
+        reference = torch.where(hidden, x, observation.target)
+        width = torch.where(hidden, level, observation.spread)
+        moved = (
+            predicted + (1 - eta**2) ** 0.5 * below * (reference - predicted) / width + eta * below * fresh
+        )
+        taken = (1 - eta_b) * predicted + eta_b * observation.target
+        left = (below**2 - (eta_b * observation.spread) ** 2).clamp(min=0).sqrt()
+        x = torch.where(known, taken + left * fresh, moved)
+        level = below
+        yield SampleStep(i + 1, len(times), time, degradation.from_spectral(x) / _scale(below), x_0)
+
+
+def posterior(
+    denoise: Denoiser,
+    schedule: Schedule,
+    times: Sequence[int],
+    noise: Noise,
+    degradation: Degradation,
+    observation: Observation,
+    *,
+    eta: float = 1.0,
+    clip: bool = True,
+) -> Iterator[SampleStep]:
+    """DDRM with the reverse process's own noise: exact, as steps grow, on Gaussian data.
+
+    Above its spread a coordinate comes from the measurement, as in `ddrm`; where sigma_t falls below, the
+    measurement is a state of the forward process at that very noise, and from it on the coordinate takes the
+    steps of DDIM (Song et al. 2021, eq. 12, 16): eta 1 is ancestral, 0 deterministic from there. Exact for
+    data whose spectral coordinates are independent and Gaussian; beyond that, the part that is not seen
+    follows a part that is known only as well as sigma_t says.
+    """
+    level = noise_level(schedule, times[0])
+    x = _start(observation, level, noise(0))
+    for i, time in enumerate(times):
+        below = noise_level(schedule, times[i + 1]) if i + 1 < len(times) else 0.0
+        x_0, predicted = predict(denoise, schedule, time, degradation, x, clip)
+        fresh = noise(i + 1)
+        known = observation.spread <= below
+        crossing = observation.spread < level
+        reference = torch.where(crossing, observation.target, x)
+        width = torch.where(crossing, observation.spread, level).clamp(min=1e-12)
+        share = (below / width).clamp(max=1)
+        std = eta * below * (1 - share**2).sqrt()
+        moved = predicted + (below**2 - std**2).clamp(min=0).sqrt() / width * (reference - predicted)
+        moved = moved + std * fresh
+        left = (below**2 - observation.spread**2).clamp(min=0).sqrt()
+        x = torch.where(known, observation.target + left * fresh, moved)
+        level = below
+        yield SampleStep(i + 1, len(times), time, degradation.from_spectral(x) / _scale(below), x_0)
+
+
+def predict(
+    denoise: Denoiser, schedule: Schedule, time: int, degradation: Degradation, x: Tensor, clip: bool
+) -> tuple[Tensor, Tensor]:
+    """The x_0 predicted from spectral coordinates x of x_t / sqrt(alpha-bar_t): as images, and in spectral
+    coordinates."""
+    alpha_bar = float(schedule.alphas_cumprod[time])
+    x_t = alpha_bar**0.5 * degradation.from_spectral(x)
+    x_0 = clipped(predict_x0(x_t, denoise(x_t, time), alpha_bar), clip)
+    return x_0, degradation.to_spectral(x_0)
+
+
+def _start(observation: Observation, level: float, noise: Tensor) -> Tensor:
+    """Eq. 4: around what is known better than the first noise level, else around 0."""
+    known = observation.spread < level
+    left = (level**2 - observation.spread.where(known, torch.zeros_like(observation.spread)) ** 2).sqrt()
+    return observation.target.where(known, torch.zeros_like(observation.target)) + left * noise
+
+
+def _scale(level: float) -> float:
+    """1 / sqrt(alpha-bar) of a noise level."""
+    return (1 + level**2) ** 0.5
