@@ -85,7 +85,7 @@ def _sets(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:
     yield "real", _written(args.work / "real", cifar[:count])
     yield "noisy", _written(args.work / "noisy", noisy)
     yield "grey", _written(args.work / "grey", digits[:count])
-    generated = torch.stack([torch.from_numpy(np.asarray(Image.open(path).convert("RGB"))) for path in drawn])
+    generated = torch.stack([torch.from_numpy(np.array(Image.open(path).convert("RGB"))) for path in drawn])
     yield "generated", _written(args.work / "generated", generated.permute(0, 3, 1, 2))
 
 
@@ -103,7 +103,7 @@ def _ours(weights: Path, convention: Convention) -> Fid:
     def statistics(folder: Path) -> Statistics:
         if folder not in known:
             paths = sorted(folder.glob("*.png"))
-            pixels = np.stack([np.asarray(Image.open(path).convert("RGB")) for path in paths])
+            pixels = np.stack([np.array(Image.open(path).convert("RGB")) for path in paths])
             images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
             known[folder] = statistics_of(torch.cat([features(part) for part in images.split(_PART)]).numpy())
         return known[folder]

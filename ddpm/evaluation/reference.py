@@ -1,8 +1,8 @@
 """What samples are compared with: statistics of all images of a data set, and features of some of them.
 
 Both are computed once and kept in a folder (`Places.references`), unless they come with the package, as
-CIFAR-10's statistics do. What is kept is found by a key over the network, its weights and convention, the
-split, the shape and the hash of the pixels: nothing else can be taken for it.
+MNIST's and CIFAR-10's statistics do. What is kept is found by a key over the network, its weights and
+convention, the split, the shape and the hash of the pixels: nothing else can be taken for it.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from ddpm.evaluation.pixels import pixel_hash
 INCEPTION = sorted(SHIPPED.glob("*-tensorflow.npz"))
 
 
-def test_some_are_there() -> None:
-    assert INCEPTION
+def test_those_of_both_data_sets_come_along() -> None:
+    assert [path.stem for path in INCEPTION] == ["cifar10-train-tensorflow", "mnist-train-tensorflow"]
 
 
 @pytest.mark.parametrize("path", INCEPTION, ids=lambda path: path.stem)
