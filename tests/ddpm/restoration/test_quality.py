@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from skimage import metrics
 from torch import Tensor
 
 from ddpm.restoration.quality import WINDOW, psnr, ssim
-
-metrics = pytest.importorskip("skimage.metrics")
 
 
 def pair(shape: tuple[int, int, int, int], noise: float) -> tuple[Tensor, Tensor]:
