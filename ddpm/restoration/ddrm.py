@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -12,6 +12,9 @@ from ddpm.restoration.degradation import Degradation
 from ddpm.restoration.observation import Observation, noise_level
 from ddpm.samplers.steps import Denoiser, Noise, SampleStep, clipped
 from ddpm.schedules import Schedule
+
+#: (state, prediction, fresh noise, its noise level, the next one) to the next state, in spectral coordinates.
+Step = Callable[[Tensor, Tensor, Tensor, float, float], Tensor]
 
 
 def ddrm(
@@ -36,13 +39,8 @@ def ddrm(
     Its samples are sharp and fit the measurement; they are no samples of the posterior where the measurement
     is noisy: too alike, and pulled to the prior as steps grow (`posterior` has neither flaw).
     """
-    level = noise_level(schedule, times[0])
-    x = _start(observation, level, noise(0))
-    for i, time in enumerate(times):
-        below = noise_level(schedule, times[i + 1]) if i + 1 < len(times) else 0.0
-        x_0, predicted = predict(denoise, schedule, time, degradation, x, clip)
-        fresh = noise(i + 1)
-        known = observation.spread <= below
+
+    def step(x: Tensor, predicted: Tensor, fresh: Tensor, level: float, below: float) -> Tensor:
         hidden = observation.spread.isinf()
         reference = torch.where(hidden, x, observation.target)
         width = torch.where(hidden, level, observation.spread)
@@ -51,9 +49,9 @@ def ddrm(
         )
         taken = (1 - eta_b) * predicted + eta_b * observation.target
         left = (below**2 - (eta_b * observation.spread) ** 2).clamp(min=0).sqrt()
-        x = torch.where(known, taken + left * fresh, moved)
-        level = below
-        yield SampleStep(i + 1, len(times), time, degradation.from_spectral(x) / _scale(below), x_0)
+        return torch.where(observation.spread <= below, taken + left * fresh, moved)
+
+    return _restored(denoise, schedule, times, noise, degradation, observation, step, clip)
 
 
 def posterior(
@@ -75,35 +73,47 @@ def posterior(
     data whose spectral coordinates are independent and Gaussian; beyond that, the part that is not seen
     follows a part that is known only as well as sigma_t says.
     """
+
+    def step(x: Tensor, predicted: Tensor, fresh: Tensor, level: float, below: float) -> Tensor:
+        crossing = observation.spread < level
+        reference = torch.where(crossing, observation.target, x)
+        width = torch.where(crossing, observation.spread, level).clamp(min=1e-12)
+        std = eta * below * (1 - (below / width).clamp(max=1) ** 2).sqrt()
+        moved = predicted + (below**2 - std**2).clamp(min=0).sqrt() / width * (reference - predicted)
+        left = (below**2 - observation.spread**2).clamp(min=0).sqrt()
+        return torch.where(
+            observation.spread <= below, observation.target + left * fresh, moved + std * fresh
+        )
+
+    return _restored(denoise, schedule, times, noise, degradation, observation, step, clip)
+
+
+def _restored(
+    denoise: Denoiser,
+    schedule: Schedule,
+    times: Sequence[int],
+    noise: Noise,
+    degradation: Degradation,
+    observation: Observation,
+    step: Step,
+    clip: bool,
+) -> Iterator[SampleStep]:
+    """What both have in common: from spectral noise down to the image, a step for each prediction."""
     level = noise_level(schedule, times[0])
     x = _start(observation, level, noise(0))
     for i, time in enumerate(times):
         below = noise_level(schedule, times[i + 1]) if i + 1 < len(times) else 0.0
-        x_0, predicted = predict(denoise, schedule, time, degradation, x, clip)
-        fresh = noise(i + 1)
-        known = observation.spread <= below
-        crossing = observation.spread < level
-        reference = torch.where(crossing, observation.target, x)
-        width = torch.where(crossing, observation.spread, level).clamp(min=1e-12)
-        share = (below / width).clamp(max=1)
-        std = eta * below * (1 - share**2).sqrt()
-        moved = predicted + (below**2 - std**2).clamp(min=0).sqrt() / width * (reference - predicted)
-        moved = moved + std * fresh
-        left = (below**2 - observation.spread**2).clamp(min=0).sqrt()
-        x = torch.where(known, observation.target + left * fresh, moved)
+        x_0 = _predicted(denoise, schedule, time, degradation.from_spectral(x), clip)
+        x = step(x, degradation.to_spectral(x_0), noise(i + 1), level, below)
         level = below
         yield SampleStep(i + 1, len(times), time, degradation.from_spectral(x) / _scale(below), x_0)
 
 
-def predict(
-    denoise: Denoiser, schedule: Schedule, time: int, degradation: Degradation, x: Tensor, clip: bool
-) -> tuple[Tensor, Tensor]:
-    """The x_0 predicted from spectral coordinates x of x_t / sqrt(alpha-bar_t): as images, and in spectral
-    coordinates."""
+def _predicted(denoise: Denoiser, schedule: Schedule, time: int, x: Tensor, clip: bool) -> Tensor:
+    """x_0, from x = x_t / sqrt(alpha-bar_t)."""
     alpha_bar = float(schedule.alphas_cumprod[time])
-    x_t = alpha_bar**0.5 * degradation.from_spectral(x)
-    x_0 = clipped(predict_x0(x_t, denoise(x_t, time), alpha_bar), clip)
-    return x_0, degradation.to_spectral(x_0)
+    x_t = alpha_bar**0.5 * x
+    return clipped(predict_x0(x_t, denoise(x_t, time), alpha_bar), clip)
 
 
 def _start(observation: Observation, level: float, noise: Tensor) -> Tensor:
