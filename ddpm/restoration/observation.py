@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -20,7 +21,7 @@ ROUNDING = 2 / 255 / math.sqrt(12)
 class Observation:
     """Each spectral coordinate of the image is N(target, spread²), where it is seen at all.
 
-    All three broadcast against (N,C,H,W); float32, on the device to work on.
+    Both broadcast against (N,C,H,W); float32, on the device to work on.
     """
 
     target: Tensor  #: (N,C,H,W); 0 where nothing is seen
@@ -40,7 +41,10 @@ def noise_level(schedule: Schedule, time: int) -> float:
 
 
 def restoring_times(
-    schedule: Schedule, observation: Observation, steps: int, spacing: str = "uniform"
+    schedule: Schedule,
+    observation: Observation,
+    steps: int,
+    spacing: Literal["uniform", "quadratic"] = "uniform",
 ) -> list[int]:
     """`steps` descending timesteps (fewer where there are not so many), from where the noise fits.
 
@@ -51,4 +55,4 @@ def restoring_times(
     levels = ((1 - schedule.alphas_cumprod) / schedule.alphas_cumprod).sqrt()
     above = int((levels < worst).sum())  # the first timestep whose noise is at least as strong
     count = min(above + 1, schedule.timesteps)
-    return time_grid(count, min(steps, count), "quadratic" if spacing == "quadratic" else "uniform")
+    return time_grid(count, min(steps, count), spacing)
