@@ -1,4 +1,4 @@
-"""The configuration of a run: seven small models that say what every value may be.
+"""The configuration of a run: nine small models that say what every value may be.
 
 The form in the app, `--set`, the TOML files and their error messages all come from these models.
 No torch here: describing a run must stay cheap.
@@ -109,8 +109,13 @@ class DiffusionConfig(Section):
 
 
 class TrainingConfig(Section):
-    """Optimisation of L_simple (Ho et al. 2020, eq. 14). A step is one optimiser step."""
+    """Optimisation of L_simple (Ho et al. 2020, eq. 14), or of a denoiser. A step is one optimiser step."""
 
+    objective: Literal["simple", "noise2same", "noise2noise", "supervised"] = Field(
+        "simple",
+        description="simple: a diffusion model; else a denoiser of one noise, that of [denoising], learned "
+        "from noisy images alone (noise2same), from pairs of noisy ones, or from clean ones",
+    )
     steps: int = Field(100_000, ge=1, le=10**9, description="Optimiser steps in all")
     batch_size: int = Field(128, ge=1, le=65_536, description="Images per optimiser step")
     accumulation: int = Field(
@@ -205,6 +210,93 @@ class EvaluationConfig(Section):
         return self
 
 
+class DenoisingConfig(Section):
+    """The noise that a denoiser learns to undo, and how Noise2Same (Xie et al. 2020) learns it."""
+
+    sigma: float = Field(
+        0.35, ge=0.0, le=2.0, description="Gaussian noise, as a share of the range from black to white"
+    )
+    dropped: float = Field(0.0, ge=0.0, lt=1.0, description="Share of the pixels that are black as well")
+    invariance: float = Field(2.0, ge=0.0, le=100.0, description="Lambda: what L_inv of Noise2Same counts")
+    hidden: float = Field(0.005, gt=0.0, le=0.5, description="Share of the pixels that Noise2Same hides")
+
+
+Task = Literal["denoise", "inpaint", "super-resolution", "deblur", "colorize", "compressed-sensing"]
+
+
+class RestorationConfig(Section):
+    """What was done to images (y = H x + noise), and how it is undone. Lengths are pixels."""
+
+    count: int | None = Field(None, ge=1, description="Images restored of the inputs; unset: all")
+    task: Task = Field("denoise", description="What is undone")
+    degrade: bool = Field(
+        False,
+        description="The inputs are clean: degrade them first, and tell how near the restored ones come",
+    )
+    sigma: float | None = Field(
+        None,
+        ge=0.0,
+        le=1.0,
+        description="Noise, as a share of the range from black to white (25 of 255: 0.098); unset: denoise "
+        "estimates it (or adds 0.1), all else has none",
+    )
+    mask: str = Field(
+        "box",
+        description="inpaint: box (in the middle), random (pixels), or a file that is white where hidden",
+    )
+    hidden: float | None = Field(
+        None,
+        gt=0.0,
+        lt=1.0,
+        description="Share of the pixels that the mask hides; unset: box 0.25, random 0.5",
+    )
+    scale: Literal[2, 4] = Field(2, description="super-resolution: times as many pixels each way")
+    filter: Literal["average", "bicubic"] = Field("average", description="super-resolution: what shrank it")
+    kernel: Literal["uniform", "gaussian", "anisotropic"] = Field("gaussian", description="deblur: the blur")
+    width: float | None = Field(
+        None,
+        gt=0.0,
+        le=31.0,
+        description="deblur: side of the uniform blur (odd; unset: 5), or standard deviation (unset: "
+        "gaussian 1.5; anisotropic 3 across, and a third of it down)",
+    )
+    ratio: float = Field(
+        0.25, gt=0.0, le=1.0, description="compressed-sensing: random measurements for each pixel value"
+    )
+    method: Literal["ddrm", "posterior", "repaint"] = Field(
+        "ddrm",
+        description="ddrm: Kawar et al. 2022; posterior: its likeness that is exact for Gaussian data; "
+        "repaint: Lugmayr et al. 2022, for inpaint without noise",
+    )
+    steps: int = Field(20, ge=1, description="Network evaluations per image (repaint: 10 times as many)")
+    eta: float = Field(0.85, ge=0.0, le=1.0, description="Fresh noise of ddrm and posterior: 0 none, 1 all")
+    eta_b: float = Field(1.0, ge=0.0, le=1.0, description="ddrm: share of the measurement in what is known")
+    samples: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="Restorations drawn of each image; above 1 their mean is written, and spread",
+    )
+    batch_size: int = Field(64, ge=1, le=65_536, description="Tiles computed at once; does not change them")
+    seed: int = Field(0, ge=0, lt=2**63, description="Of masks, noise and restorations")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.method == "repaint" and (self.task != "inpaint" or self.sigma):
+            raise ValueError("restoration.method: repaint is for inpaint without noise; take ddrm")
+        if self.kernel == "uniform" and self.width is not None and self.width % 2 != 1:
+            raise ValueError(
+                f"restoration.width: a uniform blur has an odd number of pixels, not {self.width}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _mask_is_a_path(self) -> Self:
+        if "\0" in self.mask or self.mask != self.mask.encode("utf-8", "replace").decode():
+            raise ValueError("restoration.mask: the path has characters that no configuration file can hold")
+        return self
+
+
 class Config(Section):
     """The whole resolved configuration: the same values start the same run again."""
 
@@ -214,6 +306,8 @@ class Config(Section):
     training: TrainingConfig = TrainingConfig()
     sampling: SamplingConfig = SamplingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    denoising: DenoisingConfig = DenoisingConfig()
+    restoration: RestorationConfig = RestorationConfig()
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -226,6 +320,11 @@ class Config(Section):
         if self.sampling.steps is not None and self.sampling.steps > self.diffusion.timesteps:
             raise ValueError(
                 f"sampling.steps: {self.sampling.steps} is above "
+                f"diffusion.timesteps {self.diffusion.timesteps}"
+            )
+        if self.restoration.steps > self.diffusion.timesteps:
+            raise ValueError(
+                f"restoration.steps: {self.restoration.steps} is above "
                 f"diffusion.timesteps {self.diffusion.timesteps}"
             )
         return self

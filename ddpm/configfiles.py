@@ -125,7 +125,7 @@ def parse_value(key: str, text: str) -> Any:
         raise ConfigError([f"{key}: {text!r} is not {spec.allowed}"]) from None
     if spec.kind == "choice" and text not in spec.choices:
         raise ConfigError([f"{key}: {text!r} is not {spec.allowed}{_nearest(text, spec.choices)}"])
-    if spec.kind == "choice" and key == "data.channels":
+    if spec.kind == "choice" and text.isdigit():  # values of a Literal are text or whole numbers, never both
         return int(text)
     return text
 

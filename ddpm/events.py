@@ -122,6 +122,25 @@ class Evaluated:
 
 
 @dataclass(frozen=True, slots=True)
+class Restored:
+    """How far a restoration has come. Means are over the images restored so far, None before the first and
+    where the truth is not known; pictures are of the first images, as grids that go row by row."""
+
+    done: int  #: images restored
+    failed: int  #: inputs that could not be read
+    count: int  #: inputs in all
+    input_psnr: float | None  #: dB, of the degraded images (brought to the truth's size), 8 bits
+    input_ssim: float | None
+    psnr: float | None
+    ssim: float | None
+    sigma: float | None  #: noise reckoned with, mean share of the range from black to white
+    degraded: str | None  #: path of a picture
+    restored: str | None
+    truth: str | None
+    spread: str | None  #: standard deviation between restorations of one image; black is none
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something a person should know, in one line."""
 
@@ -147,6 +166,7 @@ Event = (
     | Denoising
     | Evaluating
     | Evaluated
+    | Restored
     | Notice
     | Ended
 )
