@@ -268,7 +268,9 @@ class RestorationConfig(Section):
         description="ddrm: Kawar et al. 2022; posterior: its likeness that is exact for Gaussian data; "
         "repaint: Lugmayr et al. 2022, for inpaint without noise",
     )
-    steps: int = Field(20, ge=1, description="Network evaluations per image (repaint: 10 times as many)")
+    steps: int | None = Field(
+        None, ge=1, description="Network evaluations per image (repaint: 10 times as many); unset: 20"
+    )
     eta: float = Field(0.85, ge=0.0, le=1.0, description="Fresh noise of ddrm and posterior: 0 none, 1 all")
     eta_b: float = Field(1.0, ge=0.0, le=1.0, description="ddrm: share of the measurement in what is known")
     samples: int = Field(
@@ -289,6 +291,17 @@ class RestorationConfig(Section):
                 f"restoration.width: a uniform blur has an odd number of pixels, not {self.width}"
             )
         return self
+
+    def resolved_steps(self, timesteps: int) -> int:
+        """Network evaluations per image of a forward process of `timesteps` steps."""
+        return self.steps or min(20, timesteps)
+
+    @property
+    def resolved_sigma(self) -> float | None:
+        """The share of the range from black to white; None where it is estimated image by image."""
+        if self.sigma is not None or self.task != "denoise":
+            return self.sigma or 0.0
+        return 0.1 if self.degrade else None
 
     @model_validator(mode="after")
     def _mask_is_a_path(self) -> Self:
@@ -322,7 +335,7 @@ class Config(Section):
                 f"sampling.steps: {self.sampling.steps} is above "
                 f"diffusion.timesteps {self.diffusion.timesteps}"
             )
-        if self.restoration.steps > self.diffusion.timesteps:
+        if (self.restoration.steps or 0) > self.diffusion.timesteps:
             raise ValueError(
                 f"restoration.steps: {self.restoration.steps} is above "
                 f"diffusion.timesteps {self.diffusion.timesteps}"

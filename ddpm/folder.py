@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,8 +10,8 @@ import torch
 from PIL import Image, ImageOps
 
 from ddpm.datafiles import DataError, shown
+from ddpm.imagefiles import ENDINGS, find
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 _NAMED = 50  # broken files named in the notice
 _WORKERS = 8
 
@@ -27,7 +25,7 @@ def read(root: Path, size: int, channels: int) -> tuple[torch.Tensor, torch.Tens
     """
     if not root.is_dir():
         raise DataError(f"data.root: {shown(root)} is {'not a folder' if root.exists() else 'missing'}")
-    names, closed = _find(root)
+    names, closed = find(root)
     notices = [f"folder {shown(name)} could not be read" for name in closed]
     if not names:
         endings = " ".join(ending[1:] for ending in ENDINGS)
@@ -100,40 +98,6 @@ def _decode(paths: list[Path], size: int, channels: int) -> tuple[torch.Tensor, 
 
     with ThreadPoolExecutor(_WORKERS) as pool:
         return images, {index for part in pool.map(work, range(_WORKERS)) for index in part}
-
-
-def _find(root: Path) -> tuple[list[Path], list[Path]]:
-    """(files with the ending of an image, folders that cannot be read), both relative to `root`."""
-    files, closed = [], []
-    seen: set[tuple[int, int]] = set()
-    waiting = [root]
-    while waiting:
-        folder = waiting.pop()
-        try:
-            status = folder.stat()
-            if (status.st_dev, status.st_ino) in seen:  # reached by a link before
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            with os.scandir(folder) as found:
-                entries = sorted((e for e in found if not e.name.startswith(".")), key=lambda e: e.name)
-        except OSError:
-            closed.append(folder.relative_to(root))
-            continue
-        for entry in entries:
-            mode = _mode(entry)
-            if stat.S_ISDIR(mode):
-                waiting.append(folder / entry.name)
-            elif entry.name.lower().endswith(ENDINGS) and (stat.S_ISREG(mode) or not mode):
-                files.append((folder / entry.name).relative_to(root))
-    return sorted(files, key=lambda name: name.parts), closed
-
-
-def _mode(entry: os.DirEntry[str]) -> int:
-    """What a name stands for, links followed; 0 for a link to nowhere."""
-    try:
-        return entry.stat().st_mode
-    except OSError:
-        return 0
 
 
 def _labels(paths: list[Path]) -> torch.Tensor | None:

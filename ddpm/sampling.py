@@ -12,7 +12,7 @@ from ddpm.config import Config, SamplingConfig
 from ddpm.randomness import normal
 from ddpm.samplers.ddim import ddim
 from ddpm.samplers.ddpm import ddpm
-from ddpm.samplers.steps import SampleStep, time_grid
+from ddpm.samplers.steps import Denoiser, SampleStep, time_grid
 
 
 def draw(
@@ -30,17 +30,25 @@ def draw(
     def noise(number: int) -> Tensor:
         return normal(sampling.seed, numbers, number, config.data.shape)
 
+    denoise = denoiser(network, precision)
+    times = time_grid(schedule.timesteps, sampling.resolved_steps(schedule.timesteps), sampling.spacing)
+    if sampling.sampler == "ddpm":
+        yield from ddpm(denoise, schedule, times, noise, variance=config.diffusion.variance)
+    else:
+        yield from ddim(denoise, schedule, times, noise, eta=sampling.eta)
+
+
+def denoiser(network: nn.Module, precision: torch.dtype = torch.float32) -> Denoiser:
+    """What a network in eval mode says of images (N,C,H,W) at one timestep, without gradients."""
+    device = next(network.parameters()).device
+
     @torch.no_grad()
     def denoise(x: Tensor, time: int) -> Tensor:
         times = torch.full((len(x),), time, device=device)
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
             return network(x, times)
 
-    times = time_grid(schedule.timesteps, sampling.resolved_steps(schedule.timesteps), sampling.spacing)
-    if sampling.sampler == "ddpm":
-        yield from ddpm(denoise, schedule, times, noise, variance=config.diffusion.variance)
-    else:
-        yield from ddim(denoise, schedule, times, noise, eta=sampling.eta)
+    return denoise
 
 
 def batches(sampling: SamplingConfig, count: int) -> list[range]:

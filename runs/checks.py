@@ -158,4 +158,7 @@ def absolute_paths(config: Config) -> Config:
     files = {key: str(absolute(path)) for key, path in named.items() if path is not None}
     if files:
         changed["evaluation"] = config.evaluation.model_copy(update=files)
+    if config.restoration.mask not in ("box", "random"):
+        mask = str(absolute(config.restoration.mask))
+        changed["restoration"] = config.restoration.model_copy(update={"mask": mask})
     return config.model_copy(update=changed)

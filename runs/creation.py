@@ -37,6 +37,7 @@ def create_locked(
     inception: Path | None = None,
     command: Sequence[str] = (),
     weights: str | None = None,
+    inputs: Sequence[str] = (),
 ) -> tuple[RunDirectory, int]:
     """A new run, and its lock held (a descriptor, the caller's to close): it is never seen as lost.
 
@@ -47,7 +48,8 @@ def create_locked(
     from ddpm import configfiles
 
     wanted = None if name is None else names.check_name(name)
-    seed = config.training.seed if kind == "train" else config.sampling.seed
+    seeds = {"train": config.training.seed, "restore": config.restoration.seed}
+    seed = seeds.get(kind, config.sampling.seed)
     info = {
         "format": runjson.FORMAT,
         "uuid": str(uuid.uuid4()),
@@ -62,6 +64,7 @@ def create_locked(
         "data_root": data_root and str(data_root),
         "weights": inception and str(inception),
         "out": out and str(out),
+        "inputs": list(inputs),
         "parent": dict(parent) if parent else None,
         "checkpoint": checkpoint and str(checkpoint),
         "command": list(command),

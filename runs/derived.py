@@ -10,7 +10,11 @@ from runs import evaluations, files
 from runs.record import Progress
 
 #: What a run of each kind counts, where that is not training.steps.
-_PLANNED = {"sample": ("sampling", "count"), "evaluate": ("evaluation", "samples")}
+_PLANNED = {
+    "sample": ("sampling", "count"),
+    "evaluate": ("evaluation", "samples"),
+    "restore": ("restoration", "count"),
+}
 
 
 def config_values(path: Path, kind: str) -> dict[str, Any]:
@@ -44,7 +48,7 @@ def run_values(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Columns of `run` and of `record`; `newest` has (step, time, loss, images/s), newest first."""
     step, total = progress.step, progress.total_steps or planned_steps
-    if kind == "sample":
+    if kind in ("sample", "restore"):
         frame = progress.frame or {"done": None if step is None else 0, "count": planned_steps}
         step, total = frame["done"], frame["count"]
     elif kind == "evaluate":
@@ -78,7 +82,7 @@ def _seconds_left(
     if kind == "evaluate":
         state = progress.evaluating
         return evaluations.seconds_left(state) if state and state["stage"] == "samples" else None
-    rate = _sampling_rate(progress) if kind == "sample" else _training_rate(progress, newest)
+    rate = _sampling_rate(progress) if kind in ("sample", "restore") else _training_rate(progress, newest)
     return left / rate if rate else None
 
 

@@ -55,7 +55,7 @@ class RunDirectory:
 
     @property
     def kind(self) -> str:
-        """ "train", "sample" or "evaluate"."""
+        """ "train", "sample", "evaluate" or "restore"."""
         return str(self.info["kind"])
 
     @property

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ddpm import checkpoint, configfiles
-from ddpm.config import Config, EvaluationConfig, SamplingConfig, Section
+from ddpm.config import Config, EvaluationConfig, RestorationConfig, SamplingConfig, Section
 from runs import interpreter, logs, supervisor
 from runs.checks import (
     absolute_paths,
@@ -31,6 +31,7 @@ from runs.directory import RunDirectory, claim
 from runs.errors import RunError
 from runs.home import Home, data_root
 from runs.pinning import GoneError
+from runs.restorations import check_inputs, check_out_folder, check_restoration
 from runs.resuming import prepare
 from runs.status import running
 
@@ -146,6 +147,45 @@ def new_evaluation(
         device=check_device(device),
         data_root=trained_data(home, parent, config),
         inception=check_evaluation(config),
+        command=command,
+    )
+    _start_new(run, lock)
+    return run
+
+
+def new_restoration(
+    home: Home,
+    parent: RunDirectory,
+    step: int | None,
+    restoration: RestorationConfig,
+    inputs: Sequence[str],
+    *,
+    out: Path | None = None,
+    name: str | None = None,
+    tags: Sequence[str] = (),
+    device: str = "auto",
+    command: Sequence[str] = (),
+) -> RunDirectory:
+    """Create a run that restores images with a training's checkpoint (None: its latest), and start it.
+
+    inputs: images, folders of images, or splits of data sets ("mnist:test"); `out`, a new or empty folder,
+    gets the images, else the run keeps them. RunError where there is no such checkpoint, an input is
+    missing or `out` cannot be; ConfigError where the settings do not fit the training.
+    """
+    config = absolute_paths(_of_parent(parent, restoration=restoration))
+    check_restoration(config)
+    run, lock = _made_from(
+        home,
+        parent,
+        step,
+        config,
+        kind="restore",
+        name=name,
+        tags=tags,
+        device=check_device(device),
+        data_root=trained_data(home, parent, config),
+        inputs=check_inputs(inputs),
+        out=out and check_out_folder(out, inputs),
         command=command,
     )
     _start_new(run, lock)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from runs import evaluations, files
 from runs.home import Home
 from runs.record import Progress
-from runs.rows import CheckpointRow, DenoisingRow, RunDetail, RunRow, SampleRow
+from runs.rows import CheckpointRow, DenoisingRow, RestoredRow, RunDetail, RunRow, SampleRow
 from runs.schema import checkpoint, record, run, sample
 
 #: In the order of RunRow, with the directory's name in place of its path.
@@ -59,6 +59,7 @@ def detail_of(connection: Connection, run_id: int, home: Home) -> RunDetail | No
         bytes=rest.bytes,
         parent_step=None if row.kind == "train" else progress.step,
         evaluations=evaluations.of_run(connection, run_id),
+        restored=_restored(progress, row),
         evaluating=evaluations.evaluating(progress.evaluating) if row.status == "running" else None,
     )
 
@@ -95,3 +96,11 @@ def _frame(progress: Progress, row: RunRow) -> DenoisingRow | None:
         return None
     paths = {key: progress.frame[key] and f"{row.path}/{progress.frame[key]}" for key in ("x_t", "x_0")}
     return DenoisingRow(**{**progress.frame, **paths})
+
+
+def _restored(progress: Progress, row: RunRow) -> RestoredRow | None:
+    found = progress.restored
+    if found is None:
+        return None
+    pictures = ("degraded", "restored", "truth", "spread")
+    return RestoredRow(**{**found, **{key: found[key] and f"{row.path}/{found[key]}" for key in pictures}})

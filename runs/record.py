@@ -42,6 +42,7 @@ class Progress:
     notices: list[str] = field(default_factory=list)
     frame: dict[str, Any] | None = None  #: fields of rows.DenoisingRow, paths relative
     frame_time: float | None = None
+    restored: dict[str, Any] | None = None  #: fields of rows.RestoredRow, paths relative
     #: Fields of events.Evaluating and what their pace is reckoned from (`runs.evaluations.followed`); None
     #: where no evaluation is at work.
     evaluating: dict[str, Any] | None = None
@@ -173,6 +174,17 @@ class Batch:
         self.progress.frame_time = files.as_seconds(event.get("time"))
         return True
 
+    def _restored(self, event: dict[str, Any]) -> bool:
+        counts = {key: files.as_whole(event.get(key)) for key in ("done", "failed", "count")}
+        if None in counts.values():
+            return False
+        means = ("input_psnr", "input_ssim", "psnr", "ssim", "sigma")
+        numbers = {key: files.as_number(event.get(key)) for key in means}
+        pictures = ("degraded", "restored", "truth", "spread")
+        paths = {key: files.as_inner_path(event.get(key)) for key in pictures}
+        self.progress.restored = {**counts, **numbers, **paths}
+        return True
+
     def _evaluating(self, event: dict[str, Any]) -> bool:
         stage, seconds = files.as_text(event.get("stage"), 40), files.as_number(event.get("seconds"))
         done, total = files.as_whole(event.get("done")), files.as_whole(event.get("total"))
@@ -216,6 +228,7 @@ _HANDLERS: dict[str, Callable[[Batch, dict[str, Any]], bool]] = {
     "checkpoint_removed": Batch._checkpoint_removed,
     "samples_written": Batch._samples_written,
     "denoising": Batch._denoising,
+    "restored": Batch._restored,
     "evaluating": Batch._evaluating,
     "evaluated": Batch._evaluated,
     "notice": Batch._notice,

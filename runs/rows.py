@@ -17,7 +17,7 @@ class RunRow:
 
     id: int
     name: str
-    kind: str  #: "train", "sample" or "evaluate"
+    kind: str  #: "train", "sample", "evaluate" or "restore"
     status: Status
     preset: str | None
     step: int | None
@@ -147,7 +147,8 @@ class RunDetail:
     #: Of this run's checkpoints, or what an evaluating run found; oldest first.
     evaluations: tuple[EvaluationRow, ...] = ()
     evaluating: EvaluatingRow | None = None  #: while an evaluation works
-    parent_step: int | None = None  #: of the checkpoint that a sampling or evaluating run works with
+    parent_step: int | None = None  #: of the checkpoint that a run which is no training works with
+    restored: RestoredRow | None = None  #: what a restoring run has come to
 
     @property
     def fid_protocol(self) -> FidProtocol | None:
@@ -156,8 +157,26 @@ class RunDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class RestoredRow:
+    """What has been restored so far; `events.Restored` says what it is. Paths are absolute."""
+
+    done: int
+    failed: int
+    count: int
+    input_psnr: float | None
+    input_ssim: float | None
+    psnr: float | None
+    ssim: float | None
+    sigma: float | None
+    degraded: str | None
+    restored: str | None
+    truth: str | None
+    spread: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class DenoisingRow:
-    """A step of a sampling run; paths are absolute or None where no frame was drawn."""
+    """A step of a sampling or restoring run; paths are absolute or None where no frame was drawn."""
 
     index: int
     total: int

@@ -10,6 +10,8 @@ from runs import files
 FORMAT = 1
 #: Numbers of runs stay below it; a larger one in run.json is as good as none.
 NUMBERS_END = 10**9
+#: As many as no command line holds.
+_INPUTS_END = 1_000_000
 
 
 def raw(path: Path) -> dict[str, Any]:
@@ -51,6 +53,7 @@ def read(path: Path) -> dict[str, Any]:
         or files.iso((path / "run.json").stat().st_mtime),
         "device": files.as_text(found.get("device")) or "auto",
         "command": files.as_texts(found.get("command")),
+        "inputs": files.as_texts(found.get("inputs"), _INPUTS_END),
         "parent": parent,
         "parent_uuid": files.as_text((parent or {}).get("uuid"), 200),
         "provenance": files.as_plain(provenance),

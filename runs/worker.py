@@ -37,6 +37,8 @@ from runs.supervisor import BALLAST, utc_now
 
 _POLL_SECONDS = 0.2
 _MESSAGE_LENGTH = 500
+#: Events that say nothing of how far the training had come.
+_NO_STEP = events.Denoising | events.Restored | events.Notice | events.CheckpointRemoved
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -100,7 +102,7 @@ class Recorder:
         self._images_seen: int | None = None
 
     def record(self, event: events.Event) -> None:
-        if not isinstance(event, events.Denoising | events.Notice | events.CheckpointRemoved):
+        if not isinstance(event, _NO_STEP):
             self._step, self._images_seen = event.step, event.images_seen
         durable = isinstance(
             event, events.Started | events.CheckpointWritten | events.Evaluated | events.Ended
@@ -170,6 +172,8 @@ def _told(event: events.Event) -> str | None:
             f"step {event.step}: FID {humanize.distance(event.fid)} of {event.samples} images, "
             f"protocol {event.protocol_id}"
         )
+    if isinstance(event, events.Restored) and event.done == event.count - event.failed:
+        return f"restored {event.done} images; {event.failed} could not be"
     if isinstance(event, events.Notice):
         return event.text
     return f"{event.status} at step {event.step}" if isinstance(event, events.Ended) else None
@@ -190,7 +194,7 @@ def _engine(run: RunDirectory, config: Config) -> Engine:
             start_from=source,
             places=_places(run, config),
         )
-    if info["kind"] not in ("sample", "evaluate"):
+    if info["kind"] not in ("sample", "evaluate", "restore"):
         raise RunError(f"run.json: this version knows no runs of kind {info['kind']!r}")
     if source is None:
         raise RunError(f"run.json names no checkpoint to {info['kind']} from")
@@ -199,6 +203,19 @@ def _engine(run: RunDirectory, config: Config) -> Engine:
         from ddpm.generation import Generation
 
         return Generation(config, source, run.path, device=device, origin=origin)
+    if info["kind"] == "restore":
+        from ddpm.restoration.restoration import Restoration
+
+        return Restoration(
+            config,
+            source,
+            run.path,
+            inputs=info["inputs"],
+            data_root=_data_root(run),
+            out=Path(info["out"]) if info["out"] else None,
+            device=device,
+            origin=origin,
+        )
     from ddpm.evaluation.evaluation import Evaluation
 
     return Evaluation(config, source, run.path, places=_places(run, config), device=device, origin=origin)

@@ -42,6 +42,16 @@ def ssim(images: Tensor, truth: Tensor) -> Tensor | None:
     return (luminance * structure).flatten(1).mean(1)
 
 
+#: dB recorded for images that are equal, whose PSNR is infinite.
+EQUAL = 100.0
+
+
+def quality(image: Tensor, truth: Tensor) -> tuple[float, float | None]:
+    """PSNR (at most EQUAL) and SSIM of one image, uint8 (1,C,H,W), as plain numbers."""
+    similar = ssim(image, truth)
+    return min(float(psnr(image, truth)[0]), EQUAL), None if similar is None else float(similar[0])
+
+
 def _smooth(x: Tensor) -> Tensor:
     """Weighted means over windows inside the image."""
     reach = WINDOW // 2

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from runs.directory import RunDirectory
     from runs.rows import RunDetail, RunRow
 
+KEPT = "; what is done is kept"
 INTERVAL = 0.5  #: seconds between two looks
 
 
@@ -96,7 +97,7 @@ def _ask_to_stop(run: RunDirectory, shown: View) -> bool:
         if running(run.path):  # and something is wrong with it
             raise
         return False
-    how = {"train": ", with a checkpoint", "evaluate": "; what is done is kept"}.get(run.kind, "")
+    how = {"train": ", with a checkpoint", "evaluate": KEPT, "restore": KEPT}.get(run.kind, "")
     shown.note(f"Stopping after this step{how}. Ctrl-C again stops only the watching.")
     return True
 
@@ -104,10 +105,13 @@ def _ask_to_stop(run: RunDirectory, shown: View) -> bool:
 def conclude(detail: RunDetail, *, as_json: bool = False, show: bool = False, program: str) -> int:
     """Say how a run ended, draw its last samples on a terminal, and give the command's exit status."""
     from runs.cli.records import detail_record
+    from runs.cli.restored import print_lines, tell_failures
     from runs.text import printable
 
     row = detail.row
-    if as_json:
+    if as_json and row.kind == "restore":
+        print_lines(detail)
+    elif as_json:
         print_json(detail_record(detail))
     else:
         mark, colour = status_text(row.status)
@@ -117,19 +121,21 @@ def conclude(detail: RunDetail, *, as_json: bool = False, show: bool = False, pr
             _draw(detail)
         if row.kind == "evaluate":
             _print_scores(detail)
+    failed = tell_failures(detail)
     if row.status == "finished":
-        return 0
+        return 1 if failed else 0
     if row.status in ("failed", "lost"):
         reason = detail.error or ("its processes are gone" if row.status == "lost" else "see its log")
         say(f"{program}: {row.name} {row.status}: {reason}")
         say(f"Its log: ddpm-tui logs {row.id}")
-    if row.kind == "evaluate" or (row.kind == "train" and detail.checkpoints):
+    if row.kind in ("evaluate", "restore") or (row.kind == "train" and detail.checkpoints):
         say(f"To go on with it: ddpm-tui resume {row.id}")
     return 1
 
 
 def _facts(detail: RunDetail) -> str:
     from runs.cli.cells import number, progress
+    from runs.cli.restored import quality
     from runs.humanize import UNKNOWN, distance, rate
 
     row = detail.row
@@ -138,6 +144,7 @@ def _facts(detail: RunDetail) -> str:
         "loss": number(row.loss),
         "fid": distance(row.fid),
         "at": rate(row.images_per_second),
+        **quality(detail.restored),
     }
     return "".join(f" · {name} {value}" for name, value in facts.items() if value != UNKNOWN)
 

@@ -51,4 +51,5 @@ def detail_record(detail: RunDetail) -> dict[str, Any]:
         "device_name": detail.device_name,
         "notices": detail.notices,
         "evaluating": detail.evaluating,
+        "restored": detail.restored,
     }

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from runs.rows import RunDetail
 
 
-def following_arguments(parser: Parser) -> None:
+def following_arguments(parser: Parser, json: str = "print the run as JSON, as `show --json` does") -> None:
     """Options about watching the run that was started."""
     parser.add_argument("--detach", action="store_true", help="start it and return at once")
     parser.add_argument(
         "--show", action="store_true", help="draw the samples at the end even if not on a terminal"
     )
-    parser.add_argument("--json", action="store_true", help="print the run as JSON, as `show --json` does")
+    parser.add_argument("--json", action="store_true", help=json)
 
 
 def naming_arguments(parser: Parser) -> None:

@@ -1,0 +1,124 @@
+"""What is restored: an input made ready, with all that its result is compared with and written like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ddpm.config import Config
+from ddpm.errors import EngineError
+from ddpm.randomness import derive, normal
+from ddpm.restoration import tasks
+from ddpm.restoration.degradation import Degradation
+from ddpm.restoration.inputs import Source
+from ddpm.restoration.noise import estimate_sigma
+from ddpm.restoration.pictures import Picture, for_channels, mask_file
+from ddpm.restoration.tiles import reflected
+
+#: Degradations of different sizes that are kept at hand.
+_KEPT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Tensors are float32 on the CPU, in [-1, 1] and a bit beyond where there is noise."""
+
+    source: Source
+    picture: Picture
+    degradation: Degradation  #: of the padded image; the same object for all of one size
+    measurement: Tensor  #: (*measured), of the padded image
+    sigma: float  #: noise in `measurement`
+    size: tuple[int, int]  #: height and width of the result: the padding's are cut off
+    truth: Tensor | None  #: (C,H,W), of that size
+
+    def degraded(self, config: Config) -> Tensor:
+        """The measurement as a person sees it, (C,H,W) in [-1, 1]."""
+        seen = tasks.as_image(config.restoration, self.degradation, self.measurement[None])[0]
+        return seen[:, : self.size[0], : self.size[1]]
+
+
+class Preparation:
+    """Makes cases of a run's inputs; `config.restoration` says what was, or is to be, done to them."""
+
+    def __init__(self, config: Config) -> None:
+        self._config, self._restoration = config, config.restoration
+        named = self._restoration.mask in ("box", "random")
+        self._mask = (
+            mask_file(Path(self._restoration.mask))
+            if self._restoration.task == "inpaint" and not named
+            else None
+        )
+        self._degradation = lru_cache(_KEPT)(self._make)
+
+    def case(self, source: Source, picture: Picture) -> Case:
+        """Raises EngineError, in one line that names the input, where it fits not the task or the model."""
+        restoration, channels = self._restoration, self._config.data.shape[0]
+        if restoration.task == "colorize" and not restoration.degrade:
+            given = _grey(picture)
+        else:
+            given = for_channels(picture, channels, source.name)
+        given = given * 2 - 1
+        scale = restoration.scale if restoration.task == "super-resolution" and not restoration.degrade else 1
+        size = (given.shape[1] * scale, given.shape[2] * scale)
+        self._check_mask(source, size)
+        degradation = self._degradation(size)
+        _, height, width = degradation.shape
+        if restoration.degrade:
+            measurement = self._degraded(degradation, reflected(given[None], height, width), source.number)
+            sigma = 2 * (restoration.resolved_sigma or 0.0)
+            return Case(source, picture, degradation, measurement, sigma, size, given)
+        known = restoration.resolved_sigma
+        measurement = reflected(given[None], height // scale, width // scale)[0]
+        sigma = self._estimated(source, given) if known is None else 2 * known
+        return Case(source, picture, degradation, measurement, sigma, size, None)
+
+    def _make(self, size: tuple[int, int]) -> Degradation:
+        """Of an image of `size`, padded to at least the network's, and to whole squares of the scale."""
+        restoration = self._restoration
+        channels, least, _ = self._config.data.shape
+        step = restoration.scale if restoration.task == "super-resolution" else 1
+        height, width = (-(-max(least, side) // step) * step for side in size)
+        if restoration.task == "compressed-sensing" and (height, width) != (least, least):
+            raise EngineError(
+                f"compressed sensing is for images of the model's {least}×{least} pixels; "
+                f"this one has {size[1]}×{size[0]}"
+            )
+        seen = None
+        if restoration.task == "inpaint":
+            own = tasks.visible(restoration, *size) if self._mask is None else self._mask
+            seen = reflected(own[None, None].float(), height, width)[0, 0] > 0
+        return tasks.degradation(restoration, (channels, height, width), seen)
+
+    def _degraded(self, degradation: Degradation, image: Tensor, number: int) -> Tensor:
+        """(*measured), with the noise that image `number` of the seed has."""
+        restoration = self._restoration
+        seed = derive(restoration.seed, "degrade")
+        noise = normal(seed, torch.tensor([number]), 0, degradation.measured)
+        return (degradation.degrade(image) + 2 * (restoration.resolved_sigma or 0.0) * noise)[0]
+
+    def _check_mask(self, source: Source, size: tuple[int, int]) -> None:
+        mask = self._mask
+        if mask is not None and tuple(mask.shape) != size:
+            raise EngineError(
+                f"{source.name} has {size[1]}×{size[0]} pixels and the mask {mask.shape[1]}×{mask.shape[0]}"
+            )
+
+    def _estimated(self, source: Source, image: Tensor) -> float:
+        try:
+            return float(estimate_sigma(image[None])[0])
+        except ValueError:
+            raise EngineError(
+                f"{source.name} has too few pixels to tell its noise: give restoration.sigma"
+            ) from None
+
+
+def _grey(picture: Picture) -> Tensor:
+    """(1,H,W): what colorize begins with, of a picture that may be stored in colour."""
+    if len(picture.pixels) == 1:
+        return picture.pixels
+    weights = torch.tensor([0.299, 0.587, 0.114])
+    return torch.einsum("c,chw->hw", weights, picture.pixels)[None]

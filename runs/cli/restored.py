@@ -1,0 +1,52 @@
+"""What a restoring run has come to, in words and as JSON lines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runs.rows import RestoredRow, RunDetail
+
+
+def quality(row: RestoredRow | None) -> dict[str, str]:
+    """PSNR, SSIM and noise, each where it is known: from the degraded images' to the restored ones'."""
+    if row is None:
+        return {}
+    words = {}
+    if row.psnr is not None:
+        before = "" if row.input_psnr is None else f"{row.input_psnr:.2f} → "
+        words["PSNR"] = f"{before}{row.psnr:.2f} dB"
+    if row.ssim is not None:
+        before = "" if row.input_ssim is None else f"{row.input_ssim:.3f} → "
+        words["SSIM"] = f"{before}{row.ssim:.3f}"
+    if row.sigma:
+        words["noise"] = f"{row.sigma:.3f}"
+    return words
+
+
+def print_lines(detail: RunDetail) -> None:
+    """A JSON object for each input, a line each, in the order they were done; outputs as absolute paths."""
+    from runs import restorations
+
+    folder = Path(detail.row.path)
+    out = restorations.out_folder(folder)
+    for line in restorations.lines(folder):
+        if isinstance(line.get("output"), str):
+            line["output"] = str(out / line["output"])
+        print(json.dumps(line, ensure_ascii=False))
+
+
+def tell_failures(detail: RunDetail) -> int:
+    """Names the inputs that could not be restored and that no notice has told of; how many there are."""
+    from runs import restorations
+    from runs.cli.output import say
+
+    if detail.row.kind != "restore" or detail.restored is None or not detail.restored.failed:
+        return 0
+    for line in restorations.lines(Path(detail.row.path)):
+        error = line.get("error")
+        if isinstance(error, str) and error not in detail.notices:
+            say(error)
+    return detail.restored.failed
