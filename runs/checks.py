@@ -33,6 +33,17 @@ def check_has_checkpoints(run: RunDirectory) -> None:
         )
 
 
+def check_draws(run: RunDirectory) -> None:
+    """RunError for a run that is no training, or whose network learned to denoise and draws no images."""
+    check_has_checkpoints(run)
+    objective = run.config().training.objective
+    if objective != "simple":
+        raise RunError(
+            f"{run.name} (#{run.id}) learned to denoise (training.objective {objective}): it draws no images; "
+            "`restore` works with it"
+        )
+
+
 def latest_step(run: RunDirectory) -> int:
     """The step of a run's latest whole checkpoint. RunError where it has none."""
     check_has_checkpoints(run)

@@ -18,6 +18,7 @@ from runs import interpreter, logs, supervisor
 from runs.checks import (
     absolute_paths,
     check_device,
+    check_draws,
     check_evaluation,
     check_has_checkpoints,
     check_out,
@@ -101,6 +102,7 @@ def new_sampling(
     `out` gets the grid if it ends in .png, else is a folder for the single images. RunError where there
     is no such checkpoint or `out` cannot be, ConfigError where the settings do not fit the training.
     """
+    check_draws(parent)
     config = _of_parent(parent, sampling=sampling)
     run, lock = _made_from(
         home,
@@ -195,6 +197,7 @@ def new_restoration(
 def evaluation_config(parent: RunDirectory, evaluation: EvaluationConfig, sampling: SamplingConfig) -> Config:
     """The configuration of an evaluating run. RunError where `parent` is no training, ConfigError where the
     settings do not fit it."""
+    check_draws(parent)
     drawn = sampling.model_copy(update={"count": evaluation.samples})
     return absolute_paths(_of_parent(parent, sampling=drawn, evaluation=evaluation))
 

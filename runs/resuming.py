@@ -17,8 +17,8 @@ from runs.humanize import a_run
 from runs.status import exit_info, last_event
 
 #: What makes a run this run. Where data and weights lie may change: they are the same.
-_FIXED_SECTIONS = ("data", "model", "diffusion")
-_FIXED_KEYS = ("training.seed", "training.batch_size")
+_FIXED_SECTIONS = ("data", "model", "diffusion", "denoising")
+_FIXED_KEYS = ("training.objective", "training.seed", "training.batch_size")
 _MAY_CHANGE = ("data.root", "evaluation.weights", "evaluation.classifier")
 
 
@@ -28,7 +28,7 @@ def planned(run: RunDirectory, settings: Sequence[str]) -> Config:
     RunError where nothing is left to do, ConfigError for settings that are not allowed.
     """
     old = run.config()
-    if run.kind == "sample":
+    if run.kind in ("sample", "restore"):
         _check_takes(run, settings, ())
         return old
     new = configfiles.override(old, settings)

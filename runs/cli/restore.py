@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = """
 ddpm-tui restore mnist-1 noisy.png --task denoise --out clean/
-ddpm-tui restore mnist-1 scans/ --task inpaint --mask mask.png --out filled/
-ddpm-tui restore last mnist:test -n 100 --degrade --task super-resolution --scale 4
-ddpm-tui restore cifar photos/ --task colorize --samples 8 --out colour/ --json
+ddpm-tui restore mnist-1 scans/ --task inpaint --mask mask.png --out full/
+ddpm-tui restore last mnist:test -n 100 --degrade --task super-resolution
+ddpm-tui restore cifar photos/ --task colorize --out colour/ --json
 """
 
 #: Options that stand for a key of [restoration]: checked as `--set` is, by the models.
