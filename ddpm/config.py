@@ -335,6 +335,11 @@ class Config(Section):
                 f"sampling.steps: {self.sampling.steps} is above "
                 f"diffusion.timesteps {self.diffusion.timesteps}"
             )
+        if self.evaluation.every and self.training.objective != "simple":
+            raise ValueError(
+                f"evaluation.every: a network that learns to denoise (training.objective "
+                f"{self.training.objective}) draws no images to evaluate; it must be 0"
+            )
         if (self.restoration.steps or 0) > self.diffusion.timesteps:
             raise ValueError(
                 f"restoration.steps: {self.restoration.steps} is above "

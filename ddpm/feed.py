@@ -1,6 +1,8 @@
-"""What a training step learns from: images, noise and timesteps, by the number of images seen."""
+"""What a training step learns from: images, by the number of images seen."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -9,15 +11,31 @@ from ddpm.config import Config
 from ddpm.randomness import DataOrder, derive
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Images of one step, on the device, and where chance comes from in it."""
+
+    images: Tensor  #: float32 (B,C,H,W) in [-1, 1], as they are in the data set
+    numbers: Tensor  #: int64 (B,), which images of the data set they are
+    mirrored: Tensor | None  #: bool (B,), those that are to be seen mirrored; None: none
+    generator: torch.Generator  #: of this step alone
+
+    def as_seen(self, x: Tensor) -> Tensor:
+        """Float (B,C,H,W), the images or something made of them: mirrored where they are to be."""
+        if self.mirrored is not None:
+            x = torch.where(self.mirrored[:, None, None, None], x.flip(3), x)
+        return x.contiguous(memory_format=torch.channels_last)
+
+
 class Feed:
     """Hands out batches that are a pure function of (training.seed, images seen).
 
-    images: uint8 (N,C,H,W), which are kept on the device; timesteps: length T of the forward process.
+    images: uint8 (N,C,H,W), which are kept on the device.
     """
 
-    def __init__(self, images: Tensor, config: Config, timesteps: int, device: torch.device) -> None:
+    def __init__(self, images: Tensor, config: Config, device: torch.device) -> None:
         self._training, self._flip = config.training, config.data.flip
-        self._timesteps, self._device = timesteps, device
+        self._device = device
         self._images = images.to(device)
         self._order = DataOrder(len(images), config.training.seed)
         self._generator = torch.Generator(device)
@@ -26,21 +44,24 @@ class Feed:
         """Images of the data set."""
         return len(self._images)
 
-    def batch(self, images_seen: int) -> tuple[Tensor, Tensor, Tensor]:
-        """x_0 float32 (B,C,H,W) in [-1, 1], timesteps int64 (B,) in 0 … T-1, noise like x_0; on the device.
-
-        All of them at once, so that they do not depend on the parts they are computed in.
-        """
+    def batch(self, images_seen: int) -> Batch:
+        """All of a step at once, so that it does not depend on the parts it is computed in."""
         training, device, generator = self._training, self._device, self._generator
         generator.manual_seed(derive(training.seed, "step", images_seen))
-        indices = self._order.batch(images_seen, training.batch_size)
+        numbers = self._order.batch(images_seen, training.batch_size)
         if device.type == "cuda":
-            indices = indices.pin_memory()  # so that the copy waits for nothing
-        x_0 = self._images[indices.to(device, non_blocking=True)].float().div_(127.5).sub_(1)
-        count = len(x_0)
+            numbers = numbers.pin_memory()  # so that the copy waits for nothing
+        numbers = numbers.to(device, non_blocking=True)
+        mirrored = None
         if self._flip:
-            mirrored = torch.rand(count, generator=generator, device=device) < 0.5
-            x_0 = torch.where(mirrored[:, None, None, None], x_0.flip(3), x_0)
-        times = torch.randint(self._timesteps, (count,), generator=generator, device=device)
-        noise = torch.randn(x_0.shape, generator=generator, device=device)
-        return x_0.contiguous(memory_format=torch.channels_last), times, noise
+            mirrored = torch.rand(len(numbers), generator=generator, device=device) < 0.5
+        return Batch(_values(self._images[numbers]), numbers, mirrored, generator)
+
+    def first(self, count: int) -> tuple[Tensor, Tensor]:
+        """The first images of the data set, or as many as there are, and their numbers, as in a Batch."""
+        images = self._images[:count]
+        return _values(images), torch.arange(len(images), device=self._device)
+
+
+def _values(images: Tensor) -> Tensor:
+    return images.float().div_(127.5).sub_(1)

@@ -1,29 +1,64 @@
-"""Sample grids as PNG files that carry how they were drawn."""
+"""Grids as PNG files that carry how they were made: of samples, or of what a denoiser does."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ddpm import images
 from ddpm.config import Config
+from ddpm.restoration.denoising import pairs
+from ddpm.sampling import batches, draw
+from ddpm.subject import Subject
 
 #: Images of a grid: enough to judge, few enough to wait for.
 GRID_LIMIT = 64
+#: Of a denoiser's grid, where each is there noisy and denoised.
+PAIR_LIMIT = 36
 
 
 def settings(config: Config, **more: Any) -> dict[str, str]:
-    """How images are drawn, as text for inside a PNG: everything needed to draw them again."""
-    sampling = config.sampling.model_dump(mode="json")
-    sampling["steps"] = config.sampling.resolved_steps(config.diffusion.timesteps)
-    content = {**more, "sampling": sampling, "diffusion": config.diffusion.model_dump(mode="json")}
-    return {"Software": "ddpm-tui", "Settings": json.dumps(content)}
+    """How images are made, as text for inside a PNG: everything needed to make them again."""
+    if config.training.objective != "simple":
+        training = {"objective": config.training.objective, "seed": config.training.seed}
+        how = {"training": training, "denoising": config.denoising.model_dump(mode="json")}
+    else:
+        sampling = config.sampling.model_dump(mode="json")
+        sampling["steps"] = config.sampling.resolved_steps(config.diffusion.timesteps)
+        how = {"sampling": sampling, "diffusion": config.diffusion.model_dump(mode="json")}
+    return {"Software": "ddpm-tui", "Settings": json.dumps({**more, **how})}
 
 
 def write_grid(path: Path, pixels: Tensor, config: Config, **more: Any) -> None:
     """Writes images, uint8 (N,C,H,W), as one grid, `more` told among its settings."""
     path.parent.mkdir(parents=True, exist_ok=True)
     images.save_png(path, images.grid(pixels), settings(config, **more))
+
+
+def pictures(
+    subject: Subject,
+    config: Config,
+    first: Callable[[int], tuple[Tensor, Tensor]],
+    stopped: Callable[[], bool],
+) -> Tensor | None:
+    """What a training shows of itself, uint8 (N,C,H,W): the first images of the sampling seed, or for a
+    denoiser the `first` images of its data set (and their numbers), noisy and denoised side by side.
+
+    None where `stopped` said so meanwhile.
+    """
+    count = config.sampling.count
+    if config.training.objective != "simple":
+        return pairs(subject, config, *first(min(count, PAIR_LIMIT)))
+    parts = []
+    for numbers in batches(config.sampling, min(count, GRID_LIMIT)):
+        for sample in draw(subject.network, config, numbers, precision=subject.precision):
+            if stopped():
+                return None
+            x = sample.x_t
+        parts.append(images.to_uint8(x.cpu()))
+    return torch.cat(parts)

@@ -40,6 +40,9 @@ class Subject:
 
     def drew(self, config: Config, path: str, count: int) -> SamplesWritten:
         """That the grid `path`, relative to the run's directory, shows its first `count` images."""
+        if config.training.objective != "simple":
+            seed = config.training.seed
+            return SamplesWritten(self.step, self.images_seen, path, count, seed, "denoiser", 1)
         sampling = config.sampling
         steps = sampling.resolved_steps(config.diffusion.timesteps)
         return SamplesWritten(

@@ -1,4 +1,4 @@
-"""Training: an iterator of events over the steps that minimise L_simple.
+"""Training: an iterator of events over the steps that minimise what `training.objective` names.
 
 What a step uses (data order, noise, timesteps, dropout) is a pure function of (seed, images seen). So to
 train 2N steps, and to train N, stop, and resume for N more, end in the same bytes on one device.
@@ -15,9 +15,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from ddpm import checkpoint, data, devices, schedules, weights
+from ddpm import checkpoint, data, devices, grids, objectives, weights
 from ddpm.config import Config
-from ddpm.diffusion import Marginals, simple_loss
 from ddpm.ema import EMA
 from ddpm.errors import EngineError
 from ddpm.evaluation.interim import Interim
@@ -32,12 +31,9 @@ from ddpm.events import (
     Started,
 )
 from ddpm.feed import Feed
-from ddpm.grids import GRID_LIMIT, write_grid
-from ddpm.images import to_uint8
 from ddpm.meter import Meter
 from ddpm.optimizer import learning_rate, load_state, make_optimizer, state_tensors
 from ddpm.randomness import derive
-from ddpm.sampling import batches, draw
 from ddpm.subject import Subject
 from ddpm.unet import UNet
 
@@ -112,8 +108,8 @@ class Training:
         config, device = self._config, self._device
         devices.be_deterministic(device)
         channels, size, _ = config.data.shape
-        self._feed = Feed(images, config, config.diffusion.timesteps, device)
-        self._marginals = Marginals.of(schedules.make(config.diffusion), device)
+        self._feed = Feed(images, config, device)
+        self._objective = objectives.make(config, device)
         network = UNet(config.model, channels, size).to(device).to(memory_format=torch.channels_last)
         self._network = network.train()
         self._ema = EMA(network, config.training.ema_decay)
@@ -188,10 +184,10 @@ class Training:
         rate = learning_rate(training, self.step)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        x_0, times, noise = self._feed.batch(self.images_seen)
+        drawn = self._objective.draw(self._feed.batch(self.images_seen))
         torch.manual_seed(derive(training.seed, "dropout", self.images_seen))
         loss = torch.zeros((), device=self._device)
-        parts = (tensor.chunk(training.accumulation) for tensor in (x_0, times, noise))
+        parts = (tensor.chunk(training.accumulation) for tensor in drawn)
         for part in zip(*parts, strict=True):
             part_loss = self._loss(*part) / training.accumulation
             part_loss.backward()
@@ -203,13 +199,13 @@ class Training:
         self._ema.update(self._network, self.step)
         self._meter.add(loss, norm, rate)
 
-    def _loss(self, x_0: Tensor, times: Tensor, noise: Tensor) -> Tensor:
+    def _loss(self, *drawn: Tensor) -> Tensor:
         bfloat16 = self._precision == torch.bfloat16
         with (
             torch.autocast(self._device.type, torch.bfloat16, enabled=bfloat16),
             devices.attention_kernel(self._device),
         ):
-            return simple_loss(self._network, self._marginals, x_0, times, noise)
+            return self._objective.loss(self._network, *drawn)
 
     # -- between steps ------------------------------------------------------------------------------
 
@@ -275,21 +271,16 @@ class Training:
         }
 
     def _sample(self) -> Iterator[Event]:
-        """A grid of the first images of the sampling seed; given up when a stop is asked for."""
+        """A grid of what the network makes; given up when a stop is asked for."""
         yield from self._metrics()  # so that the time it takes counts for no step
-        config, sampling = self._config, self._config.sampling
-        count = min(sampling.count, GRID_LIMIT)
-        parts = []
+        config = self._config
         with self._subject() as subject:
-            for images in batches(sampling, count):
-                for sample in draw(subject.network, config, images, precision=subject.precision):
-                    if self._stop_asked:
-                        return
-                    x = sample.x_t
-                parts.append(to_uint8(x.cpu()))
+            pixels = grids.pictures(subject, config, self._feed.first, lambda: self._stop_asked)
+        if pixels is None:
+            return
         path = self._directory / "samples" / f"{self.step:08d}.png"
-        write_grid(path, torch.cat(parts), config, step=self.step)
-        yield subject.drew(config, path.relative_to(self._directory).as_posix(), count)
+        grids.write_grid(path, pixels, config, step=self.step)
+        yield subject.drew(config, path.relative_to(self._directory).as_posix(), len(pixels))
 
     def _evaluate(self) -> Generator[Event, None, bool]:
         """Scores of the weights as they are now; False where a stop was asked for before they were known."""

@@ -39,8 +39,8 @@ def check_draws(run: RunDirectory) -> None:
     objective = run.config().training.objective
     if objective != "simple":
         raise RunError(
-            f"{run.name} (#{run.id}) learned to denoise (training.objective {objective}): it draws no images; "
-            "`restore` works with it"
+            f"{run.name} (#{run.id}) learned to denoise (training.objective {objective}): it draws no "
+            "images; `restore` works with it"
         )
 
 

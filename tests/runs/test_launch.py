@@ -22,6 +22,7 @@ from ddpm.configfiles import ConfigError
 from runs import checks, directory, home, interpreter, launch, pinning, trash
 from runs.directory import RunDirectory
 from runs.errors import RunError
+from runs.estimating import checked
 from runs.home import Home
 from runs.status import probe
 from tests.runs.processes import (
@@ -181,6 +182,20 @@ def test_what_an_evaluation_is_refused_for(at: Home, tmp_path: Path, monkeypatch
     with pytest.raises(ConfigError, match="does not exist"):  # it would evaluate itself, in hours
         launch.new_training(at, tiny("evaluation.every=10"))
     assert len(directory.all(at)) == 2
+
+
+@pytest.mark.parametrize("objective", ["noise2same", "noise2noise", "supervised"])
+def test_a_denoiser_is_not_asked_for_images(at: Home, objective: str) -> None:
+    parent = make(at, "clean", f"training.objective={objective}")
+    add_checkpoint(parent, 10)
+    told = rf"^clean \(#1\) learned to denoise \(training\.objective {objective}\): it draws no images; "
+    with pytest.raises(RunError, match=told):
+        launch.new_sampling(at, parent, None, SamplingConfig())
+    with pytest.raises(RunError, match=told):
+        launch.new_evaluation(at, parent, 10, EvaluationConfig(), SamplingConfig())
+    with pytest.raises(RunError, match=told):
+        checked(parent, None, EvaluationConfig(), SamplingConfig())
+    assert len(directory.all(at)) == 1
 
 
 def test_where_the_data_of_a_training_are(at: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

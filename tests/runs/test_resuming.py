@@ -57,6 +57,8 @@ def test_settings_are_applied(run: RunDirectory) -> None:
         "diffusion.timesteps=50",
         "training.seed=1",
         "training.batch_size=4",
+        "training.objective=noise2same",
+        "denoising.sigma=0.5",
     ],
 )
 def test_what_would_make_it_another_run_is_refused(run: RunDirectory, setting: str) -> None:
