@@ -48,7 +48,10 @@ def run_values(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Columns of `run` and of `record`; `newest` has (step, time, loss, images/s), newest first."""
     step, total = progress.step, progress.total_steps or planned_steps
-    if kind in ("sample", "restore"):
+    if kind == "restore":
+        found = progress.restored
+        step, total = (found["done"] + found["failed"], found["count"]) if found else (None, planned_steps)
+    elif kind == "sample":
         frame = progress.frame or {"done": None if step is None else 0, "count": planned_steps}
         step, total = frame["done"], frame["count"]
     elif kind == "evaluate":
