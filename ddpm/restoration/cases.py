@@ -9,11 +9,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ddpm.config import Config
+from ddpm.config import Config, DenoisingConfig
 from ddpm.errors import EngineError
-from ddpm.randomness import derive, normal
+from ddpm.randomness import derive
 from ddpm.restoration import tasks
 from ddpm.restoration.degradation import Degradation
+from ddpm.restoration.denoising import noisy
 from ddpm.restoration.inputs import Source
 from ddpm.restoration.noise import estimate_sigma
 from ddpm.restoration.pictures import Picture, for_channels, mask_file
@@ -46,6 +47,7 @@ class Preparation:
 
     def __init__(self, config: Config) -> None:
         self._config, self._restoration = config, config.restoration
+        self._noise = _noise(config)
         named = self._restoration.mask in ("box", "random")
         self._mask = (
             mask_file(Path(self._restoration.mask))
@@ -69,8 +71,7 @@ class Preparation:
         _, height, width = degradation.shape
         if restoration.degrade:
             measurement = self._degraded(degradation, reflected(given[None], height, width), source.number)
-            sigma = 2 * (restoration.resolved_sigma or 0.0)
-            return Case(source, picture, degradation, measurement, sigma, size, given)
+            return Case(source, picture, degradation, measurement, 2 * self._noise.sigma, size, given)
         known = restoration.resolved_sigma
         measurement = reflected(given[None], height // scale, width // scale)[0]
         sigma = self._estimated(source, given) if known is None else 2 * known
@@ -95,10 +96,8 @@ class Preparation:
 
     def _degraded(self, degradation: Degradation, image: Tensor, number: int) -> Tensor:
         """(*measured), with the noise that image `number` of the seed has."""
-        restoration = self._restoration
-        seed = derive(restoration.seed, "degrade")
-        noise = normal(seed, torch.tensor([number]), 0, degradation.measured)
-        return (degradation.degrade(image) + 2 * (restoration.resolved_sigma or 0.0) * noise)[0]
+        seed = derive(self._restoration.seed, "degrade")
+        return noisy(degradation.degrade(image), torch.tensor([number]), self._noise, seed)[0]
 
     def _check_mask(self, source: Source, size: tuple[int, int]) -> None:
         mask = self._mask
@@ -114,6 +113,15 @@ class Preparation:
             raise EngineError(
                 f"{source.name} has too few pixels to tell its noise: give restoration.sigma"
             ) from None
+
+
+def _noise(config: Config) -> DenoisingConfig:
+    """What clean images get: the noise that a denoiser has learned, but for what is given; else Gaussian."""
+    restoration = config.restoration
+    if config.training.objective == "simple":
+        return DenoisingConfig(sigma=restoration.resolved_sigma or 0.0)
+    known = config.denoising
+    return known if restoration.sigma is None else known.model_copy(update={"sigma": restoration.sigma})
 
 
 def _grey(picture: Picture) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from ddpm import devices, subject
 from ddpm.config import Config
+from ddpm.datafiles import shown
 from ddpm.errors import EngineError
 from ddpm.events import Denoising, Ended, Event, Notice, Restored, SamplesWritten
 from ddpm.images import to_uint8
@@ -23,6 +25,16 @@ from ddpm.subject import Subject
 
 #: Inputs that cannot be restored and are named in a notice each; `restored.jsonl` names all.
 _NAMED = 20
+#: What a person can do something about; a full disk is told of where it is known to be one.
+_MENDABLE = (
+    errno.EACCES,
+    errno.EEXIST,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.ENAMETOOLONG,
+)
 
 
 class Restoration:
@@ -180,7 +192,12 @@ class Restoration:
         text = settings(self._config, checkpoint=self._origin, image=case.source.number)
         colour = self._config.restoration.task == "colorize"
         target = self._out / case.source.target
-        pictures.write(target, (image + 1) / 2, case.picture, text, colour=colour)
+        try:
+            pictures.write(target, (image + 1) / 2, case.picture, text, colour=colour)
+        except OSError as error:
+            if error.errno in _MENDABLE:
+                raise EngineError(f"{shown(target)} cannot be written: {error.strerror}") from None
+            raise
         self._ledger.add(
             case.source.number,
             input=case.source.name,

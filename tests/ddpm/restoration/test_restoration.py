@@ -223,3 +223,24 @@ def test_a_colour_picture_is_none_for_a_grey_model(trained: Path, tmp_path: Path
     Image.fromarray(pixels).save(tmp_path / "c.png")
     with pytest.raises(EngineError, match=r"c\.png.*colour.*grey"):
         restore(trained, tmp_path / "run", [str(tmp_path / "c.png")])
+
+
+def test_a_denoiser_degrades_with_its_own_noise_and_takes_one_step(tmp_path: Path) -> None:
+    own = ("training.objective=supervised", "denoising.sigma=0.2", "denoising.dropped=0.3")
+    run(tiny("training.steps=20", "training.checkpoint_every=100", *own), tmp_path / "trained")
+    folder = checkpoint.folder(tmp_path / "trained", 20)
+    settings = (*own, "restoration.degrade=true", "restoration.count=3")
+    events = restore(folder, tmp_path / "run", ["digits:train"], *settings)
+    assert events[-1] == Ended("finished", 20, 320)
+    steps = [event for event in events if isinstance(event, Denoising)]
+    assert [(step.index, step.total) for step in steps] == [(3, 3)]
+    assert [line["sigma"] for line in lines(tmp_path / "run")] == [pytest.approx(0.2)] * 3
+    degraded = np.asarray(Image.open(tmp_path / "run" / "frames" / "degraded.png"))
+    truth = np.asarray(Image.open(tmp_path / "run" / "frames" / "truth.png"))
+    assert degraded[truth > 250].mean() < 220  # some of the bright ones are dropped
+
+
+def test_a_folder_that_cannot_be_written_is_told(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("in the way")
+    with pytest.raises(EngineError, match=r"out/digits-train-000000\.png cannot be written: File exists"):
+        restore(trained, tmp_path / "run", ["digits:train"], "restoration.count=1", out=tmp_path / "out")
