@@ -75,7 +75,8 @@ class Denoising:
             return expected(network(x, times), self._denoising)
 
         if self._objective == "noise2same":
-            return noise2same_loss(f, given, other, self._denoising.invariance)
+            # The paper's images have unit variance, and so has what its lambda is to be compared with.
+            return noise2same_loss(f, given, other, self._denoising.invariance * float(given.std()))
         return F.mse_loss(f(given), other)
 
     def _noisy(self, batch: Batch, which: int) -> Tensor:

@@ -90,9 +90,18 @@ def test_noise2same_is_the_loss_of_noisy_images_alone() -> None:
     assert hidden.shape == (6, 1, 8, 8)
     network = Recorded()
     found = objective.loss(network, given, hidden)
-    torch.testing.assert_close(found, noise2same_loss(lambda y: y / 4 - 0.5, given, hidden, 3.0))
+    weight = 3 * float(given.std())
+    torch.testing.assert_close(found, noise2same_loss(lambda y: y / 4 - 0.5, given, hidden, weight))
     assert all(not times.any() for _, times in network.seen)
     assert all(len(times) == 6 for _, times in network.seen)
+
+
+def test_lambda_does_not_depend_on_the_unit_of_the_values() -> None:
+    """Images ten times as wide, and the loss is a hundred times as large: no part of it has grown alone."""
+    objective = Denoising(config("noise2same", sigma=0.7))
+    given, hidden = objective.draw(batch())
+    losses = [float(objective.loss(Recorded(), scale * given, hidden)) for scale in (1, 10)]
+    assert losses[1] == pytest.approx(100 * losses[0], rel=1e-4)
 
 
 def test_noise2noise_compares_with_another_noisy_version() -> None:
