@@ -271,7 +271,15 @@ class RestorationConfig(Section):
     steps: int | None = Field(
         None, ge=1, description="Network evaluations per image (repaint: 10 times as many); unset: 20"
     )
-    eta: float = Field(0.85, ge=0.0, le=1.0, description="Fresh noise of ddrm and posterior: 0 none, 1 all")
+    spacing: Literal["uniform", "quadratic"] = Field(
+        "quadratic", description="Timesteps used: evenly, or densely near the image"
+    )
+    eta: float = Field(
+        0.85, ge=0.0, le=1.0, description="ddrm: fresh noise where the measurement is noisy: 0 none, 1 all"
+    )
+    eta_unseen: float = Field(
+        1.0, ge=0.0, le=1.0, description="Fresh noise where nothing is seen (posterior: everywhere)"
+    )
     eta_b: float = Field(1.0, ge=0.0, le=1.0, description="ddrm: share of the measurement in what is known")
     samples: int = Field(
         1,

@@ -27,6 +27,7 @@ def ddrm(
     *,
     eta: float = 0.85,
     eta_b: float = 1.0,
+    eta_unseen: float = 1.0,
     clip: bool = True,
 ) -> Iterator[SampleStep]:
     """Restores images step by step over the descending `times`; one evaluation of `denoise` each (eq. 4, 5).
@@ -34,7 +35,9 @@ def ddrm(
     Everything happens in spectral coordinates of x_t / sqrt(alpha-bar_t), whose noise is sigma_t. A
     coordinate that is known better than sigma_t is taken from the measurement (by the share eta_b), with
     fresh noise that brings it to sigma_t; else it is predicted, and moves with sqrt(1 - eta²) of the noise
-    it has (the measurement's, or its own where nothing is seen) and eta of fresh noise.
+    it has (the measurement's, or its own where nothing is seen) and eta of fresh noise. Where nothing is
+    seen eta is `eta_unseen`: the paper has one for both, its released code has two; the more of the old
+    noise is kept there, the less can few steps mend.
 
     Its samples are sharp and fit the measurement; they are no samples of the posterior where the measurement
     is noisy: too alike, and pulled to the prior as steps grow (`posterior` has neither flaw).
@@ -44,9 +47,9 @@ def ddrm(
         hidden = observation.spread.isinf()
         reference = torch.where(hidden, x, observation.target)
         width = torch.where(hidden, level, observation.spread)
-        moved = (
-            predicted + (1 - eta**2) ** 0.5 * below * (reference - predicted) / width + eta * below * fresh
-        )
+        fresh_share = torch.where(hidden, eta_unseen, eta)
+        kept_share = (1 - fresh_share**2).sqrt()
+        moved = predicted + below * (kept_share * (reference - predicted) / width + fresh_share * fresh)
         taken = (1 - eta_b) * predicted + eta_b * observation.target
         left = (below**2 - (eta_b * observation.spread) ** 2).clamp(min=0).sqrt()
         return torch.where(observation.spread <= below, taken + left * fresh, moved)

@@ -52,17 +52,19 @@ def restore(
     observed = Observation.of(degradation, measurement, sigma.clamp(min=ROUNDING).view(-1, 1, 1, 1))
     if restoration.method == "repaint":
         seen = degradation.singulars.to(measurement) > 0
-        times = time_grid(schedule.timesteps, steps, "uniform")
+        times = time_grid(schedule.timesteps, steps, restoration.spacing)
         yield from repaint(denoise, schedule, times, noise, seen, measurement)
         return
-    times = restoring_times(schedule, observed, steps)
+    times = restoring_times(schedule, observed, steps, restoration.spacing)
     if restoration.method == "ddrm":
         yield from ddrm(
             denoise, schedule, times, noise, degradation, observed,
-            eta=restoration.eta, eta_b=restoration.eta_b,
+            eta=restoration.eta, eta_b=restoration.eta_b,eta_unseen=restoration.eta_unseen,
         )  # fmt: skip
     else:
-        yield from posterior(denoise, schedule, times, noise, degradation, observed, eta=restoration.eta)
+        yield from posterior(
+            denoise, schedule, times, noise, degradation, observed, eta=restoration.eta_unseen
+        )
 
 
 def check_task(config: Config) -> None:

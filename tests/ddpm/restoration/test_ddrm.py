@@ -129,6 +129,7 @@ def test_ddrm_restores_what_is_seen_exactly_and_draws_the_rest_from_the_prior(na
         of,
         seen,
         eta=0.0,
+        eta_unseen=0.0,
         clip=False,
     )
     s = of.to_spectral(last.x_t)
@@ -148,7 +149,16 @@ def test_ddrm_has_the_law_of_the_paper_s_recursion(eta: float, eta_b: float, sig
     seen = observed(of, prior, sigma)
     times = time_grid(1000, 20, "uniform")
     *_, last = ddrm(
-        prior.denoiser(SCHEDULE), SCHEDULE, times, noise, of, seen, eta=eta, eta_b=eta_b, clip=False
+        prior.denoiser(SCHEDULE),
+        SCHEDULE,
+        times,
+        noise,
+        of,
+        seen,
+        eta=eta,
+        eta_b=eta_b,
+        eta_unseen=eta,
+        clip=False,
     )
     s = of.to_spectral(last.x_t)
     mean, variance = _law(prior, seen, times, eta, eta_b)
