@@ -4,7 +4,8 @@
                                      [--denoiser RUN] [--pictures DIR]
 
 RUN is a run directory with a checkpoint of a model of mnist or cifar10. Each classical method's settings are
-chosen on training images. What is done is kept in DIR, so that it can be stopped and continued; the table
+chosen on training images. With --samples DDRM restores the first 200 images so often, for the mean of its
+restorations beside a single one. What is done is kept in DIR, so that it can be stopped and continued; the table
 of all that is kept is printed at the end. With --denoiser a run trained by `training.objective` takes part
 in denoising at the noise it has learned.
 """
@@ -58,6 +59,8 @@ TASKS: dict[str, tuple[str, dict[str, Any]]] = {
 #: Training images that a classical method's settings are chosen on.
 CHOSEN_ON = 100
 COLUMNS = 8
+#: Test images that are restored several times.
+SEVERAL = 200
 
 
 @dataclass
@@ -95,18 +98,26 @@ class Bench:
         chosen, images, seconds = self._classical(name, config, degradation, measured)
         told["classical"] = {"name": chosen, **self._quality(images, seconds)}
         rows = [self.test, shown, images]
-        parts = []
-        for sample in range(self.samples):
-            part, seconds = self.images(
-                name, f"ddrm-{sample}", lambda s=sample: self._restore(config, degradation, measured, s)
-            )
-            parts.append(part)
-            told["ddrm"] = told.get("ddrm") or self._quality(part, seconds)
-        rows.append(parts[0])
+        single, seconds = self.images(name, "ddrm-0", lambda: self._restore(config, degradation, measured, 0))
+        told["ddrm"] = self._quality(single, seconds)
+        rows.append(single)
         if self.samples > 1:
+            parts = [single[:SEVERAL]]
+            for sample in range(1, self.samples):
+                part, _ = self.images(
+                    name,
+                    f"ddrm-{sample}",
+                    lambda s=sample: self._restore(config, degradation, measured[:SEVERAL], s),
+                )
+                parts.append(part)
             stack = torch.stack(parts).float()
             mean = (stack.mean(0) + 0.5).to(torch.uint8)
-            told["mean"] = {"of": self.samples, **self._quality(mean, self.samples * seconds)}
+            record["mean"] = {
+                "of": self.samples,
+                "images": len(mean),
+                "psnr": self._quality(mean, 0.0)["psnr"],
+                "single_psnr": self._quality(parts[0], 0.0)["psnr"],
+            }
             spread = (2 * stack.std(0, correction=0)).clamp(max=255).to(torch.uint8)
             rows += [mean, spread]
         if self.denoiser and _noise(self.denoiser[0]) == values.get("sigma"):
@@ -118,9 +129,10 @@ class Bench:
         save_png(self.keep / f"{name}.png", _sheet(rows))
 
     def _quality(self, images: Tensor, seconds: float) -> dict[str, float | None]:
-        similar = ssim(images, self.test)
+        truth = self.test[: len(images)]
+        similar = ssim(images, truth)
         return {
-            "psnr": float(psnr(images, self.test).clamp(max=EQUAL).mean()),
+            "psnr": float(psnr(images, truth).clamp(max=EQUAL).mean()),
             "ssim": None if similar is None else float(similar.mean()),
             "milliseconds": 1000 * seconds / len(images),
         }
@@ -170,7 +182,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder of its data set")
     parser.add_argument("--keep", type=Path, required=True, help="folder for what is done")
     parser.add_argument("--images", type=int, default=1000, help="test images")
-    parser.add_argument("--samples", type=int, default=1, help="DDRM's restorations of each, at most 4")
+    parser.add_argument("--samples", type=int, default=1, help="DDRM's restorations of an image, at most 4")
     parser.add_argument("--only", nargs="+", choices=TASKS, metavar="TASK", help=f"of {', '.join(TASKS)}")
     parser.add_argument("--denoiser", type=Path, help="run directory of a denoiser")
     args = parser.parse_args()
@@ -201,9 +213,11 @@ def table(records: list[dict[str, Any]]) -> str:
         methods = record["methods"]
         top = max(method["psnr"] for method in methods.values())
         cells = [record["title"]]
-        for key in ("input", "classical", "denoiser", "ddrm", "mean"):
+        for key in ("input", "classical", "denoiser", "ddrm"):
             found = methods.get(key)
             cells.append("" if found is None else _cell(found, top))
+        mean = record.get("mean")
+        cells.append("" if mean is None else f"{mean['psnr'] - mean['single_psnr']:+.2f} dB")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
