@@ -5,9 +5,9 @@
 
 RUN is a run directory with a checkpoint of a model of mnist or cifar10. Each classical method's settings are
 chosen on training images. With --samples DDRM restores the first 200 images so often, for the mean of its
-restorations beside a single one. What is done is kept in DIR, so that it can be stopped and continued; the table
-of all that is kept is printed at the end. With --denoiser a run trained by `training.objective` takes part
-in denoising at the noise it has learned.
+restorations beside a single one. What is done is kept in DIR, so that it can be stopped and continued; the
+table of all that is kept is printed at the end. With --denoiser a run trained by `training.objective` takes
+part in denoising at the noise it has learned.
 """
 
 from __future__ import annotations
