@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,11 +49,21 @@ def grid(images: torch.Tensor, columns: int | None = None, gap: int = 1) -> np.n
 
 
 def save_png(path: Path, array: np.ndarray, text: Mapping[str, str] | None = None) -> None:
-    """Write a PNG that is whole or not there (a temporary file beside it, then a rename).
+    """Write a PNG (see `png`) that is whole or not there (a temporary file beside it, then a rename).
+
+    Raises ValueError as `png` does, OSError where it cannot be written (a full disk): nothing is left.
+    """
+    content = png(array, text)
+    with atomic.replacing(path) as aside:
+        aside.write_bytes(content)
+
+
+def png(array: np.ndarray, text: Mapping[str, str] | None = None) -> bytes:
+    """A PNG file's content.
 
     array: uint8 (H,W), (H,W,1) or (H,W,3); text: keywords (1 to 79 Latin-1 characters) and values, kept
     inside the file as tEXt chunks, as iTXt where a value is not Latin-1.
-    Raises ValueError for another array, OSError where it cannot be written (a full disk): nothing is left.
+    Raises ValueError for anything else.
     """
     if (
         array.dtype != np.uint8
@@ -60,14 +71,22 @@ def save_png(path: Path, array: np.ndarray, text: Mapping[str, str] | None = Non
         or (array.ndim == 3 and array.shape[2] not in (1, 3))
     ):
         raise ValueError(f"a PNG takes uint8 (H,W), (H,W,1) or (H,W,3), not {array.dtype} {array.shape}")
-    chunks = PngInfo()
-    for key, value in (text or {}).items():
+    for key in text or {}:
         if not 1 <= len(key) <= 79:
             raise ValueError(f"a PNG keyword has 1 to 79 characters, not {len(key)}: {key!r}")
+    return encoded(
+        Image.fromarray(array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array), text
+    )
+
+
+def encoded(image: Image.Image, text: Mapping[str, str] | None = None) -> bytes:
+    """An image as a PNG file's content, with the texts in it as `png` says."""
+    chunks = PngInfo()
+    for key, value in (text or {}).items():
         chunks.add_text(key, value.encode("utf-8", "backslashreplace").decode("utf-8"))  # lone surrogates
-    image = Image.fromarray(array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array)
-    with atomic.replacing(path) as aside:
-        image.save(aside, format="PNG", pnginfo=chunks)
+    stream = io.BytesIO()
+    image.save(stream, format="PNG", pnginfo=chunks)
+    return stream.getvalue()
 
 
 def read_png_text(path: Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ from ddpm.config import Config, SamplingConfig
 from ddpm.randomness import normal
 from ddpm.samplers.ddim import ddim
 from ddpm.samplers.ddpm import ddpm
-from ddpm.samplers.steps import Denoiser, SampleStep, time_grid
+from ddpm.samplers.steps import Denoiser, Noise, SampleStep, time_grid
 
 
 def draw(
@@ -25,11 +25,18 @@ def draw(
     """
     device = next(network.parameters()).device
     numbers = torch.arange(images.start, images.stop, device=device)
-    sampling, schedule = config.sampling, schedules.make(config.diffusion)
 
     def noise(number: int) -> Tensor:
-        return normal(sampling.seed, numbers, number, config.data.shape)
+        return normal(config.sampling.seed, numbers, number, config.data.shape)
 
+    yield from draw_with(noise, network, config, precision=precision)
+
+
+def draw_with(
+    noise: Noise, network: nn.Module, config: Config, *, precision: torch.dtype = torch.float32
+) -> Iterator[SampleStep]:
+    """The same of any noise, float32 (N, C, H, W) a draw: so that images of several seeds are one batch."""
+    sampling, schedule = config.sampling, schedules.make(config.diffusion)
     denoise = denoiser(network, precision)
     times = time_grid(schedule.timesteps, sampling.resolved_steps(schedule.timesteps), sampling.spacing)
     if sampling.sampler == "ddpm":

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ddpm.config import Config, DenoisingConfig
 from ddpm.errors import EngineError
+from ddpm.images import to_uint8
 from ddpm.randomness import derive
 from ddpm.restoration import tasks
 from ddpm.restoration.degradation import Degradation
@@ -18,6 +19,7 @@ from ddpm.restoration.denoising import noisy
 from ddpm.restoration.inputs import Source
 from ddpm.restoration.noise import estimate_sigma
 from ddpm.restoration.pictures import Picture, for_channels, mask_file
+from ddpm.restoration.quality import quality
 from ddpm.restoration.tiles import reflected
 
 #: Degradations of different sizes that are kept at hand.
@@ -41,19 +43,31 @@ class Case:
         seen = tasks.as_image(config.restoration, self.degradation, self.measurement[None])[0]
         return seen[:, : self.size[0], : self.size[1]]
 
+    def measured(self, config: Config, image: Tensor) -> dict[str, float | None]:
+        """How near the measurement and a restored `image` ((C,H,W) in [-1, 1], of `size`) come to the truth:
+        "input_psnr", "input_ssim", "psnr", "ssim"; nothing where it is not known."""
+        if self.truth is None:
+            return {}
+        truth = to_uint8(self.truth[None])
+        told: dict[str, float | None] = {}
+        told["input_psnr"], told["input_ssim"] = quality(to_uint8(self.degraded(config)[None]), truth)
+        told["psnr"], told["ssim"] = quality(to_uint8(image[None]), truth)
+        return told
+
 
 class Preparation:
-    """Makes cases of a run's inputs; `config.restoration` says what was, or is to be, done to them."""
+    """Makes cases of a run's inputs; `config.restoration` says what was, or is to be, done to them.
 
-    def __init__(self, config: Config) -> None:
+    seen: bool (H,W), what inpainting sees, in place of the mask that the configuration names.
+    """
+
+    def __init__(self, config: Config, seen: Tensor | None = None) -> None:
         self._config, self._restoration = config, config.restoration
         self._noise = _noise(config)
         named = self._restoration.mask in ("box", "random")
-        self._mask = (
-            mask_file(Path(self._restoration.mask))
-            if self._restoration.task == "inpaint" and not named
-            else None
-        )
+        if seen is None and self._restoration.task == "inpaint" and not named:
+            seen = mask_file(Path(self._restoration.mask))
+        self._mask = seen
         self._degradation = lru_cache(_KEPT)(self._make)
 
     def case(self, source: Source, picture: Picture) -> Case:

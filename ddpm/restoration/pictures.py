@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +11,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageOps, UnidentifiedImageError
-from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from ddpm import atomic
 from ddpm.datafiles import shown
 from ddpm.errors import EngineError
+from ddpm.images import encoded
 
 #: Pixels of the longest side; blurs and resizes are matrices of that size.
 MAX_SIDE = 4096
@@ -25,6 +26,10 @@ _GREY_ENOUGH = 3 / 255
 
 class PictureError(EngineError):
     """An image that cannot be read, or is none for this model; one line that names it."""
+
+
+class TooLargeError(PictureError):
+    """An image with too many pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +52,23 @@ def read(path: Path) -> Picture:
     Palettes, CMYK and the like become grey or RGB; 16-bit grey is kept exactly, 16-bit colour is read with
     8 bits. Colours below full transparency are taken as they stand. Raises PictureError.
     """
+    return _read(path, shown(path), MAX_SIDE)
+
+
+def decode(
+    content: bytes, name: str, *, max_side: int = MAX_SIDE, formats: Sequence[str] | None = None
+) -> Picture:
+    """The same of a file's content, told of as `name`; of none but the `formats` that Pillow calls so."""
+    return _read(io.BytesIO(content), name, max_side, formats)
+
+
+def _read(file: Path | io.BytesIO, name: str, max_side: int, formats: Sequence[str] | None = None) -> Picture:
     try:
-        with Image.open(path) as image:
-            if max(image.size) > MAX_SIDE:
+        with Image.open(file, formats=formats) as image:
+            if max(image.size) > max_side:
                 width, height = image.size
-                raise PictureError(
-                    f"{shown(path)} has {width}×{height} pixels; at most {MAX_SIDE} a side are restored"
+                raise TooLargeError(
+                    f"{name} has {width}×{height} pixels; at most {max_side} a side are restored"
                 )
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
@@ -60,18 +76,16 @@ def read(path: Path) -> Picture:
     except PictureError:
         raise
     except FileNotFoundError:
-        raise PictureError(f"{shown(path)} does not exist") from None
+        raise PictureError(f"{name} does not exist") from None
     except UnidentifiedImageError:
-        raise PictureError(f"{shown(path)} is no image") from None
+        raise PictureError(f"{name} is no image") from None
     except Image.DecompressionBombError:
-        raise PictureError(
-            f"{shown(path)} is too large: sides of up to {MAX_SIDE} pixels are restored"
-        ) from None
+        raise TooLargeError(f"{name} is too large: sides of up to {max_side} pixels are restored") from None
     except MemoryError:
         raise
     except Exception as error:  # decoders of foreign bytes raise anything
         reason = " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
-        raise PictureError(f"{shown(path)} cannot be read: {reason[:200]}") from None
+        raise PictureError(f"{name} cannot be read: {reason[:200]}") from None
 
 
 def _picture(image: Image.Image) -> Picture:
@@ -116,10 +130,20 @@ def write(
     *,
     colour: bool = False,
 ) -> None:
-    """A PNG that is whole or not there, folders made: (C,H,W) in [0, 1], kept in the kind of `like`.
+    """A PNG (see `encode`) that is whole or not there, folders made. Raises OSError where it cannot be."""
+    content = encode(pixels, like, text, colour=colour)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic.replacing(path) as aside:
+        aside.write_bytes(content)
+
+
+def encode(
+    pixels: Tensor, like: Picture, text: Mapping[str, str] | None = None, *, colour: bool = False
+) -> bytes:
+    """A PNG file's content: (C,H,W) in [0, 1], kept in the kind of `like`.
 
     Grey where `like` is (unless `colour`), with its alpha, resized where the size is another, and its
-    16 bits. text: see `ddpm.images.save_png`. Raises OSError where it cannot be written.
+    16 bits. text: see `ddpm.images.png`.
     """
     if len(pixels) == 3 and len(like.pixels) == 1 and not colour:
         pixels = pixels.mean(0, keepdim=True)
@@ -128,12 +152,7 @@ def write(
     else:
         alpha = None if like.alpha is None else _sized(like.alpha, pixels.shape[-2:])
         image = _eight_bits(pixels if alpha is None else torch.cat([pixels, alpha[None]]))
-    chunks = PngInfo()
-    for key, value in (text or {}).items():
-        chunks.add_text(key, value)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic.replacing(path) as aside:
-        image.save(aside, format="PNG", pnginfo=chunks)
+    return encoded(image, text)
 
 
 def _eight_bits(pixels: Tensor) -> Image.Image:
@@ -153,9 +172,14 @@ def mask_file(path: Path) -> Tensor:
 
     Raises PictureError where it cannot be read, hides nothing or hides everything.
     """
-    seen = read(path).pixels.mean(0) < 0.5
+    return visible(read(path), shown(path))
+
+
+def visible(mask: Picture, name: str) -> Tensor:
+    """The same of an image that was read already."""
+    seen = mask.pixels.mean(0) < 0.5
     if bool(seen.all()):
-        raise PictureError(f"{shown(path)} hides nothing: a mask is white where pixels are to be filled")
+        raise PictureError(f"{name} hides nothing: a mask is white where pixels are to be filled")
     if not bool(seen.any()):
-        raise PictureError(f"{shown(path)} hides everything: a mask is black where pixels are seen")
+        raise PictureError(f"{name} hides everything: a mask is black where pixels are seen")
     return seen

@@ -14,12 +14,10 @@ from ddpm.config import Config
 from ddpm.datafiles import shown
 from ddpm.errors import EngineError
 from ddpm.events import Denoising, Ended, Event, Notice, Restored, SamplesWritten
-from ddpm.images import to_uint8
 from ddpm.restoration import ledger, pictures, restoring
 from ddpm.restoration.cases import Case, Preparation
 from ddpm.restoration.inputs import listing
 from ddpm.restoration.panels import Panels, settings
-from ddpm.restoration.quality import quality
 from ddpm.samplers.steps import SampleStep
 from ddpm.subject import Subject
 
@@ -183,12 +181,7 @@ class Restoration:
         )
 
     def _write(self, case: Case, image: Tensor) -> None:
-        told: dict[str, float | None] = {}
-        if case.truth is not None:
-            truth = to_uint8(case.truth[None])
-            degraded = to_uint8(case.degraded(self._config)[None])
-            told["input_psnr"], told["input_ssim"] = quality(degraded, truth)
-            told["psnr"], told["ssim"] = quality(to_uint8(image[None]), truth)
+        told = case.measured(self._config, image)
         text = settings(self._config, checkpoint=self._origin, image=case.source.number)
         colour = self._config.restoration.task == "colorize"
         target = self._out / case.source.target

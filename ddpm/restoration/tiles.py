@@ -19,7 +19,7 @@ def tiled(denoise: Denoiser, size: int, *, overlap: float = OVERLAP, batch_size:
     Bar-Tal et al. 2023, eq. 5, has equal ones): no seam, and every step sees the whole image as one. An image
     of the network's size is one plain call.
     """
-    step = max(1, round(size * (1 - overlap)))
+    step = _step(size, overlap)
     ramp = _ramp(size, size - step)
 
     def denoise_tiles(x: Tensor, time: int) -> Tensor:
@@ -47,6 +47,12 @@ def tiled(denoise: Denoiser, size: int, *, overlap: float = OVERLAP, batch_size:
     return denoise_tiles
 
 
+def count(height: int, width: int, size: int, *, overlap: float = OVERLAP) -> int:
+    """Tiles that `tiled` makes of an image."""
+    step = _step(size, overlap)
+    return len(_starts(height, size, step)) * len(_starts(width, size, step))
+
+
 def reflected(x: Tensor, height: int, width: int) -> Tensor:
     """x (N,C,h,w), h <= height and w <= width, at its top left, mirrored on below and to the right: as often
     as it takes, the rim's pixels twice."""
@@ -56,6 +62,10 @@ def reflected(x: Tensor, height: int, width: int) -> Tensor:
 def _mirror(size: int, wanted: int) -> Tensor:
     places = torch.arange(wanted).remainder(2 * size)
     return torch.where(places < size, places, 2 * size - 1 - places)
+
+
+def _step(size: int, overlap: float) -> int:
+    return max(1, round(size * (1 - overlap)))
 
 
 def _starts(length: int, size: int, step: int) -> list[int]:
