@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def quality(row: RestoredRow | None) -> dict[str, str]:
-    """PSNR, SSIM and noise, each where it is known: from the degraded images' to the restored ones'."""
+    """Failures, PSNR, SSIM and noise, each where there is any: from the degraded images to the restored ones."""
     if row is None:
         return {}
-    words = {}
+    words = {"failed": f"{row.failed:,}"} if row.failed else {}
     if row.psnr is not None:
         before = "" if row.input_psnr is None else f"{row.input_psnr:.2f} → "
         words["PSNR"] = f"{before}{row.psnr:.2f} dB"

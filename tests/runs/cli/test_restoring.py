@@ -78,6 +78,7 @@ def test_a_folder_with_a_broken_image_in_it(home: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "broken" in done.stderr
+    assert "failed        1" in call(home, "show", "last").stdout
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [("output" in line, "error" in line) for line in found].count((True, False)) == 3
     assert sorted(p.name for p in out.iterdir()) == ["0.png", "1.png", "2.png"]
