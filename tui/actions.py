@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runs import humanize
 from runs.rows import RunDetail, RunRow
@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 
 
 #: Of which runs one can ask for more: a training's checkpoints, or once more what was done with one.
-_KINDS = {"sample": ("train", "sample"), "evaluate": ("train", "evaluate"), "clone": ("train",)}
+_KINDS = {
+    "sample": ("train", "sample"),
+    "evaluate": ("train", "evaluate"),
+    "restore_images": ("train", "restore"),
+    "clone": ("train",),
+}
 
 
 class RunActions(Place):
-    """Stop, resume, delete, sample, evaluate, clone, edit, copy the path of `chosen()`."""
+    """Stop, resume, delete, sample, evaluate, restore, clone, edit, copy the path of `chosen()`."""
 
     def chosen(self) -> RunRow | None:
         """The run that a key means."""
@@ -199,6 +204,11 @@ class RunActions(Place):
 
         self._from_checkpoint(EvaluateScreen, "sampling", "evaluation")
 
+    def action_restore_images(self) -> None:
+        from tui.screens.restore import RestoreScreen
+
+        self._from_checkpoint(RestoreScreen, "restoration")
+
     def _from_checkpoint(self, form: type[CheckpointScreen], *sections: str) -> None:
         """Asks how; for a run that did it before, with its checkpoint and its `sections` of settings."""
         run, store = self.chosen(), self.cockpit.store
@@ -212,13 +222,15 @@ class RunActions(Place):
             self.say(f"the run whose checkpoint {run.name} took is gone", "warning")
             return
 
-        def read() -> tuple[RunRow, RunDetail, int | None]:
-            origin = _directory(run).info.get("parent") or {}
-            return store.detail(parent).row, store.detail(run.id), origin.get("step")
+        def read() -> tuple[RunRow, RunDetail, dict[str, Any]]:
+            return store.detail(parent).row, store.detail(run.id), _directory(run).info
 
-        def ask(answer: tuple[RunRow, RunDetail, int | None]) -> None:
-            origin, detail, step = answer
+        def ask(answer: tuple[RunRow, RunDetail, dict[str, Any]]) -> None:
+            origin, detail, info = answer
+            step = (info.get("parent") or {}).get("step")
             like = {section: detail.config.get(section, {}) for section in sections}
+            if info["inputs"]:
+                like["input"] = {"images": info["inputs"][0]}
             self.app.push_screen(form(origin, step, like=like))
 
         self.background("again", read, ask)
@@ -238,7 +250,7 @@ class RunActions(Place):
 
 def _can_go_on(run: RunRow) -> bool:
     """Whether an ended run has something left to do."""
-    if run.kind == "evaluate":
+    if run.kind in ("evaluate", "restore"):
         return run.status != "finished"
     complete = run.step is not None and run.total_steps is not None and run.step >= run.total_steps
     return run.kind == "train" and not complete

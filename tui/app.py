@@ -159,10 +159,12 @@ class DdpmApp(Background, App[None]):
 
 
 _SCREENS = (
-    "new", "run", "sampling", "evaluating", "sample", "evaluate", "leaderboard", "compare", "dialogs", "help"
+    "new", "run", "sampling", "evaluating", "sample", "evaluate", "leaderboard", "compare", "dialogs", "help",
+    "restore", "restoring",
 )  # fmt: skip
 _PANES = (
-    "charts", "samples", "evaluation", "scores", "checkpoints", "log", "config", "about", "denoising"
+    "charts", "samples", "evaluation", "scores", "checkpoints", "log", "config", "about", "denoising",
+    "restoring",
 )  # fmt: skip
 
 
@@ -184,6 +186,10 @@ def _screen_of(run: RunRow) -> Place:
         from tui.screens.evaluating import EvaluatingScreen
 
         return EvaluatingScreen(run)
+    if run.kind == "restore":
+        from tui.screens.restoring import RestoringScreen
+
+        return RestoringScreen(run)
     from tui.screens.run import RunScreen
 
     return RunScreen(run)

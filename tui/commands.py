@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ddpm import configfiles
-from ddpm.config import Config, SamplingConfig
+from ddpm.config import Config, RestorationConfig, SamplingConfig
 from runs import home as homes
 
 PROGRAM = "ddpm-tui"
@@ -94,6 +94,31 @@ def evaluate(
             else:
                 words += [f"--{key}", "unset" if value is None else configfiles.format_value(value)]
     return (*words, *home)
+
+
+def restore(
+    run: str,
+    step: int,
+    source: str,
+    restoration: RestorationConfig,
+    usual: RestorationConfig,
+    keys: Sequence[str],
+    *,
+    out: str = "",
+    home: Sequence[str] = (),
+) -> tuple[str, ...]:
+    """Of a run's checkpoint and one input; of the settings `keys`, what is not as `usual`."""
+    words = [PROGRAM, "restore", f"{run}@{step}", f"./{source}" if source.startswith("-") else source]
+    for key in keys:
+        value = getattr(restoration, key)
+        if value == getattr(usual, key):
+            continue
+        if key == "degrade":
+            words.append("--degrade")
+        else:
+            flag = f"--{key.replace('_', '-')}"
+            words += [flag, "unset" if value is None else configfiles.format_value(value)]
+    return (*words, *(("--out", out) if out else ()), *home)
 
 
 def _identity(name: str, tags: Sequence[str], device: str) -> list[str]:

@@ -65,6 +65,7 @@ _STOP = Key("x", "stop", "stop", "Stop the run; it finishes its step and writes 
 _RESUME = Key("r", "resume", "resume", "Resume the run; it goes on from its last checkpoint")
 _SAMPLE = Key("p", "sample", "sample", "Draw images with a checkpoint of the run")
 _EVALUATE = Key("E", "evaluate", "evaluate", "Evaluate a checkpoint of the run: FID and its companions")
+_RESTORE = Key("R", "restore_images", "restore", "Restore images with a checkpoint of the run")
 _LEADERBOARD = Key(
     "L", "leaderboard", "leaderboard", "Leaderboard; all evaluations, equal protocols together"
 )
@@ -73,7 +74,10 @@ _EDIT = Key("e", "edit", "", "Edit name, tags and notes")
 _COPY = Key("y", "copy_path", "", "Copy the path of the run's folder")
 
 #: Places that are screens.
-SCREENS = ("runs", "new", "run", "sampling", "evaluating", "sample", "evaluate", "leaderboard", "compare")
+SCREENS = (
+    *("runs", "new", "run", "sampling", "evaluating", "restoring"),
+    *("sample", "evaluate", "restore", "leaderboard", "compare"),
+)
 
 TITLES = {
     "runs": "Runs",
@@ -81,8 +85,10 @@ TITLES = {
     "run": "A training run",
     "sampling": "A sampling run",
     "evaluating": "An evaluating run",
+    "restoring": "A restoring run",
     "sample": "Sample",
     "evaluate": "Evaluate",
+    "restore": "Restore",
     "leaderboard": "Leaderboard",
     "compare": "Compare",
     FORMS: "In a form",
@@ -104,6 +110,7 @@ TABLE: dict[str, tuple[Key, ...]] = {
         Key("c", "compare", "compare", "Compare the marked runs", first=True),
         _SAMPLE,
         _EVALUATE,
+        _RESTORE,
         _STOP,
         _RESUME,
         _LEADERBOARD,
@@ -135,6 +142,7 @@ TABLE: dict[str, tuple[Key, ...]] = {
         _RESUME,
         _SAMPLE,
         _EVALUATE,
+        _RESTORE,
         Key("C", "clone", "clone", _CLONE.help),
         Key("l", "log_scale", "log scale", "Charts linear or logarithmic"),
         Key("s", "smoothing", "smoothing", "Smooth the loss more; from none to strong and round again"),
@@ -188,12 +196,36 @@ TABLE: dict[str, tuple[Key, ...]] = {
         _EDIT,
         _COPY,
     ),
+    "restoring": (
+        Key("left_square_bracket", "previous_tab", "", "The tab to the left", palette=False),
+        Key("right_square_bracket", "next_tab", "", "The tab to the right", palette=False),
+        Key("1", "tab('images')", "", "The images while they are restored"),
+        Key("2", "tab('log')", "", "Log; what could not be restored is named there"),
+        Key("3", "tab('config')", "", "Configuration"),
+        Key("4", "tab('about')", "", "Where the run comes from; host, versions, command"),
+        Key("left", "earlier", "earlier", "The step before", palette=False),
+        Key("right", "later", "later", "The step after", palette=False),
+        Key("z", "zoom", "zoom", "All images, or the first ones larger"),
+        Key("x", "stop", "stop", "Stop the run; what it has restored is kept"),
+        Key("r", "resume", "resume", "Resume the run; it goes on where it was stopped"),
+        Key("R", "restore_images", "again", "Restore again; other settings if you like"),
+        Key("o", "parent", "its run", "Open the run that restores"),
+        Key("slash", "search", "", "Search in the log; n and N go to the other matches", palette=False),
+        Key("F", "follow", "", "Follow the end of the log, or stay", palette=False),
+        Key("w", "wrap", "", "Wrap long lines of the log, or cut them", palette=False),
+        _EDIT,
+        Key("y", "copy_path", "copy path", "Copy the path of the restored images"),
+    ),
     "sample": (
         Key("ctrl+l", "launch", "launch", "Draw the images", priority=True),
         Key("ctrl+y", "copy_command", "copy command", "Copy the command that does the same", priority=True),
     ),
     "evaluate": (
         Key("ctrl+l", "launch", "launch", "Evaluate the checkpoint", priority=True),
+        Key("ctrl+y", "copy_command", "copy command", "Copy the command that does the same", priority=True),
+    ),
+    "restore": (
+        Key("ctrl+l", "launch", "launch", "Restore the images", priority=True),
         Key("ctrl+y", "copy_command", "copy command", "Copy the command that does the same", priority=True),
     ),
     "leaderboard": (

@@ -134,8 +134,8 @@ def conclude(detail: RunDetail, *, as_json: bool = False, show: bool = False, pr
 
 
 def _facts(detail: RunDetail) -> str:
+    from runs import quality
     from runs.cli.cells import number, progress
-    from runs.cli.restored import quality
     from runs.humanize import UNKNOWN, distance, rate
 
     row = detail.row
@@ -144,7 +144,7 @@ def _facts(detail: RunDetail) -> str:
         "loss": number(row.loss),
         "fid": distance(row.fid),
         "at": rate(row.images_per_second),
-        **quality(detail.restored),
+        **quality.words(detail.restored),
     }
     return "".join(f" · {name} {value}" for name, value in facts.items() if value != UNKNOWN)
 

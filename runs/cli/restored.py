@@ -1,4 +1,4 @@
-"""What a restoring run has come to, in words and as JSON lines."""
+"""What became of the inputs of a restoring run: JSON lines, and those that failed."""
 
 from __future__ import annotations
 
@@ -7,23 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from runs.rows import RestoredRow, RunDetail
-
-
-def quality(row: RestoredRow | None) -> dict[str, str]:
-    """Failures, PSNR, SSIM and noise, each where there is any: from the degraded images to the restored ones."""
-    if row is None:
-        return {}
-    words = {"failed": f"{row.failed:,}"} if row.failed else {}
-    if row.psnr is not None:
-        before = "" if row.input_psnr is None else f"{row.input_psnr:.2f} → "
-        words["PSNR"] = f"{before}{row.psnr:.2f} dB"
-    if row.ssim is not None:
-        before = "" if row.input_ssim is None else f"{row.input_ssim:.3f} → "
-        words["SSIM"] = f"{before}{row.ssim:.3f}"
-    if row.sigma:
-        words["noise"] = f"{row.sigma:.3f}"
-    return words
+    from runs.rows import RunDetail
 
 
 def print_lines(detail: RunDetail) -> None:

@@ -58,9 +58,9 @@ def _page(detail: RunDetail) -> list[str]:
 
 
 def _facts(detail: RunDetail) -> list[str]:
+    from runs import quality
     from runs.cli.cells import number, progress
     from runs.cli.output import status_text
-    from runs.cli.restored import quality
     from runs.humanize import UNKNOWN, age, bytes_text, count, duration, rate
 
     row = detail.row
@@ -77,7 +77,7 @@ def _facts(detail: RunDetail) -> list[str]:
         "time left": duration(row.seconds_left),
         "images seen": count(row.images_seen),
         "loss": number(row.loss),
-        **quality(detail.restored),
+        **quality.words(detail.restored),
         "speed": rate(row.images_per_second),
         "fid": _fid(detail),
         "device": device,

@@ -13,6 +13,8 @@ from tui.screens.evaluate import EvaluateScreen
 from tui.screens.evaluating import EvaluatingScreen
 from tui.screens.leaderboard import LeaderboardScreen
 from tui.screens.new import NewScreen
+from tui.screens.restore import RestoreScreen
+from tui.screens.restoring import RestoringScreen
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
 from tui.screens.sample import SampleScreen
@@ -26,6 +28,8 @@ SCREENS = {
     "run": RunScreen,
     "sampling": SamplingScreen,
     "evaluating": EvaluatingScreen,
+    "restoring": RestoringScreen,
+    "restore": RestoreScreen,
     "sample": SampleScreen,
     "evaluate": EvaluateScreen,
     "leaderboard": LeaderboardScreen,

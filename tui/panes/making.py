@@ -53,6 +53,12 @@ def about() -> Pane:
     return AboutPane()
 
 
+def restoring() -> Pane:
+    from tui.panes.restoring import RestoringPane
+
+    return RestoringPane()
+
+
 def denoising() -> Pane:
     from tui.panes.denoising import DenoisingPane
 

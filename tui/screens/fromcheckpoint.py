@@ -62,7 +62,7 @@ class CheckpointScreen(LaunchScreen):
 
     async def _begin(self, answer: tuple[RunDetail, Config]) -> None:
         detail, self._trained = answer
-        like = {section: dict(values) for section, values in (self._like or {}).items()}
+        like = self._beginning(self._trained)
         self._edits = ConfigEdits(configfiles.build({**self._trained.model_dump(), **like}), self._trained)
         self._checkpoints = list(reversed(detail.checkpoints))
         choices = self.query_one("#checkpoint-list", OptionList)
@@ -72,16 +72,23 @@ class CheckpointScreen(LaunchScreen):
             choices.highlighted = 0 if steps else None
         elif self._step in steps:  # else it is gone, and another is not taken unasked
             choices.highlighted = steps.index(self._step)
-        specs = configfiles.fields()
-        await self.query_one("#fields").mount_all(
-            ConfigField(specs[key], self._edits.texts[key]) for key in self.FIELDS
-        )
+        await self.query_one("#fields").mount_all(self._rows(self._edits))
         self._show()
+
+    def _beginning(self, trained: Config) -> dict[str, dict[str, Any]]:
+        """What the fields say at first, where that is not as in the run's configuration."""
+        return {section: dict(values) for section, values in (self._like or {}).items()}
+
+    def _rows(self, edits: ConfigEdits) -> list[ConfigField]:
+        specs = configfiles.fields()
+        return [ConfigField(specs[key], edits.texts[key]) for key in self.FIELDS]
 
     # -- what is chosen -----------------------------------------------------------------------------
 
     def on_config_field_edited(self, event: ConfigField.Edited) -> None:
-        key, text = event.row.spec.key, event.row.text
+        self._edit(event.row.spec.key, event.row.text)
+
+    def _edit(self, key: str, text: str) -> None:
         if self._edits is not None and self._edits.texts[key] != text:
             self._edits.set(key, text)
             self._show()
@@ -115,9 +122,7 @@ class CheckpointScreen(LaunchScreen):
         if edits is None:
             return
         for row in self.query(ConfigField):
-            key = row.spec.key
-            note = f"the run's: {printable(edits.base_text(key))}"
-            row.show(edits.changed(key), note, edits.problems.get(key, ""))
+            self._show_field(row, edits)
         command = self._command()
         ink, line = self.cockpit.ink, Text(overflow="fold")
         if command is not None:
@@ -131,6 +136,11 @@ class CheckpointScreen(LaunchScreen):
         self._show_what()
         self.keys_changed()
 
+    def _show_field(self, row: ConfigField, edits: ConfigEdits) -> None:
+        key = row.spec.key
+        note = f"the run's: {printable(edits.base_text(key))}"
+        row.show(edits.changed(key), note, edits.problems.get(key, ""))
+
     def _show_what(self) -> None:
         config = self._config
         self.query_one("#what", Static).update(self._what(config) if config is not None else Text())
@@ -139,7 +149,7 @@ class CheckpointScreen(LaunchScreen):
 
     def action_field(self, by: int) -> None:
         """The field above or below."""
-        rows = list(self.query(ConfigField))
+        rows = [row for row in self.query(ConfigField) if row.display]
         here = next((i for i, row in enumerate(rows) if row.editor.has_focus), None)
         if rows:
             rows[0 if here is None else max(0, min(here + by, len(rows) - 1))].editor.focus()

@@ -21,8 +21,8 @@ from runs.text import printable, shorten
 from tui.widgets.config_edits import ConfigEdits
 from tui.widgets.config_field import ConfigField
 
-#: Section -> its heading.
-_HEADINGS = {section: section.capitalize() for section in Config.model_fields}
+#: Section -> its heading; what a training knows nothing of is asked for where it is done.
+_HEADINGS = {s: s.capitalize() for s in Config.model_fields if s != "restoration"}
 #: Sections that are there at once; the others follow after the first paint.
 _FIRST = ("data", "model")
 
@@ -90,7 +90,11 @@ class ConfigForm(Vertical):
         self._wanted: str | None = None  #: field to focus once it is there
 
     def compose(self) -> ComposeResult:
-        self._rows = {key: ConfigField(spec, self._edits.texts[key]) for key, spec in fields().items()}
+        self._rows = {
+            key: ConfigField(spec, self._edits.texts[key])
+            for key, spec in fields().items()
+            if key.partition(".")[0] in _HEADINGS
+        }
         yield Input(placeholder="/ filter settings", compact=True, id="form-filter")
         with Fields(id="form-fields", can_focus=False):
             yield from self._parts(*_FIRST)
