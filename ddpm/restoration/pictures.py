@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,13 +56,13 @@ def read(path: Path) -> Picture:
 
 
 def decode(
-    content: bytes, name: str, *, max_side: int = MAX_SIDE, formats: Sequence[str] | None = None
+    content: bytes, name: str, *, max_side: int = MAX_SIDE, formats: tuple[str, ...] | None = None
 ) -> Picture:
     """The same of a file's content, told of as `name`; of none but the `formats` that Pillow calls so."""
     return _read(io.BytesIO(content), name, max_side, formats)
 
 
-def _read(file: Path | io.BytesIO, name: str, max_side: int, formats: Sequence[str] | None = None) -> Picture:
+def _read(file: Path | io.BytesIO, name: str, max_side: int, formats: tuple[str, ...] | None = None) -> Picture:
     try:
         with Image.open(file, formats=formats) as image:
             if max(image.size) > max_side:

@@ -1,0 +1,1 @@
+"""Generating and restoring over HTTP, with a checkpoint's network: `python -m ddpm.serving`."""
