@@ -2,6 +2,7 @@
 
     python docs/pictures.py HOME --training RUN --sampling RUN --other RUN
     python docs/pictures.py HOME --evaluated RUN
+    python docs/pictures.py HOME --restoring RUN
 
 Each RUN is the name of one in HOME. Nothing in HOME is changed.
 """
@@ -90,12 +91,21 @@ async def of_evaluations(app: DdpmApp, pilot: Pilot[None], evaluated: str) -> No
     export(app, "leaderboard")
 
 
+async def of_restoration(app: DdpmApp, pilot: Pilot[None], restoring: str) -> None:
+    await find(pilot, restoring)
+    await pilot.press("enter")
+    await settle(pilot)
+    export(app, "restoring")
+
+
 async def pictures(args: argparse.Namespace) -> None:
     app = DdpmApp(home.find(args.home))
     async with app.run_test(size=SIZE) as pilot:
         await settle(pilot, 4)
         if args.evaluated:
             await of_evaluations(app, pilot, args.evaluated)
+        elif args.restoring:
+            await of_restoration(app, pilot, args.restoring)
         else:
             await of_runs(app, pilot, args.training, args.sampling, args.other)
 
@@ -107,9 +117,10 @@ def main() -> None:
     parser.add_argument("--sampling", help="a sampling run of it")
     parser.add_argument("--other", help="another training run, to compare it with")
     parser.add_argument("--evaluated", help="a training run with evaluations: the pictures of those")
+    parser.add_argument("--restoring", help="a restoring run: its picture")
     args = parser.parse_args()
-    if not args.evaluated and not (args.training and args.sampling and args.other):
-        parser.error("--evaluated is needed, or --training, --sampling and --other")
+    if not args.evaluated and not args.restoring and not (args.training and args.sampling and args.other):
+        parser.error("--evaluated or --restoring is needed, or --training, --sampling and --other")
     asyncio.run(pictures(args))
 
 
