@@ -31,7 +31,7 @@ _ASSETS = Path(fastapi_offline.__file__).parent / "static"
 _SWAGGER = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png")
 #: Bytes of a JSON body.
 _JSON_BYTES = 65_536
-#: Threads that read and write images.
+#: Threads that read images, and threads that write them.
 _HANDS = 2
 _TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "image/tiff")
 
@@ -41,13 +41,15 @@ or with `Accept: application/json` as JSON with the PNG in base64. Errors are `{
 
 def create(service: Service, *, title: str, hosts: Collection[str] | None) -> FastAPI:
     """The application. hosts: names it answers to, None for any. It closes the service when it ends."""
-    hands = ThreadPoolExecutor(_HANDS, "images")
+    # Two of them: what is slow to read keeps no finished image waiting.
+    readers, writers = (ThreadPoolExecutor(_HANDS, name) for name in ("readers", "writers"))
 
     @asynccontextmanager
     async def living(_: FastAPI) -> AsyncIterator[None]:
         yield
         await asyncio.to_thread(service.close)
-        hands.shutdown(cancel_futures=True)
+        readers.shutdown(cancel_futures=True)
+        writers.shutdown(cancel_futures=True)
 
     app = FastAPI(
         title=title, description=_ABOUT, version="1", docs_url=None, redoc_url=None, lifespan=living,
@@ -56,19 +58,22 @@ def create(service: Service, *, title: str, hosts: Collection[str] | None) -> Fa
     app.add_middleware(Guard, hosts=hosts)
     _add_errors(app)
     _add_docs(app, title)
-    _add_work(app, service, hands)
+    _add_work(app, service, title, readers, writers)
     return app
 
 
-def _add_work(app: FastAPI, service: Service, hands: ThreadPoolExecutor) -> None:
-    config, limits = service.config, service.limits
+async def _by(threads: ThreadPoolExecutor, work: Callable[..., T], *arguments: Any) -> T:
+    return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
 
-    async def in_hands(work: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(hands, work, *arguments)
+
+def _add_work(
+    app: FastAPI, service: Service, title: str, readers: ThreadPoolExecutor, writers: ThreadPoolExecutor
+) -> None:
+    config, limits = service.config, service.limits
 
     @app.get("/health", summary="What this server is, and whether it has much to do")
     async def health() -> dict[str, Any]:
-        return service.health()
+        return {"run": title, **service.health()}
 
     @app.post(
         "/generate",
@@ -87,7 +92,7 @@ def _add_work(app: FastAPI, service: Service, hands: ThreadPoolExecutor) -> None
         body = await bodies.read(request, limits, _JSON_BYTES)
         asked = requests.generation(body, config, limits)
         x = await _done(service.generate(asked), request)
-        files = await in_hands(service.generated, asked, x)
+        files = await _by(writers, service.generated, asked, x)
         if len(files) == 1 and not _wants_json(request):
             return Response(files[0], media_type="image/png")
         seed = asked.config.sampling.seed
@@ -112,11 +117,10 @@ def _add_work(app: FastAPI, service: Service, hands: ThreadPoolExecutor) -> None
             options = [*options, *fields]
         if not body:
             raise Refusal("there is no image: it is the body, or the field `image` of a form")
-        asked = await in_hands(
-            service.restore, requests.restoration(options, config), body, files.get("mask")
-        )
+        wanted = requests.restoration(options, config)
+        asked = await _by(readers, service.restore, wanted, body, files.get("mask"))
         x = await _done(asked.job, request)
-        file, told = await in_hands(service.restored, asked, x)
+        file, told = await _by(writers, service.restored, asked, x)
         if _wants_json(request):
             return JSONResponse({**told, "image": b64encode(file).decode()})
         headers = {

@@ -18,7 +18,7 @@ class Limits:
     connections: int = 256
     header_seconds: float = 10.0  #: until a request's headers are there
     upload_seconds: float = 30.0  #: until its body is
-    download_seconds: float = 60.0  #: until its answer is taken, after the last one of a connection
+    download_seconds: float = 60.0  #: until its answer is taken
 
     @property
     def body_bytes(self) -> int:

@@ -75,7 +75,8 @@ def _serve(args: argparse.Namespace) -> int:
     )
     name = args.name or service.origin
     address = listening.getsockname()
-    hosts = LOOPBACK if ipaddress.ip_address(address[0]).is_loopback else None
+    own = {*LOOPBACK, address[0], args.host.lower()}
+    hosts = own if ipaddress.ip_address(address[0]).is_loopback else None
     app = create(service, title=name, hosts=hosts)
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises what it caught again, at its end
         signal.signal(number, lambda *_: None)
@@ -87,6 +88,8 @@ def _serve(args: argparse.Namespace) -> int:
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket bound to the address. Raises EngineError where it cannot be."""
+    if not 0 <= port < 2**16:  # the system would take its last 16 bits
+        raise EngineError(f"--port: {port} is not between 0 and 65535")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, OverflowError, UnicodeError):
@@ -158,6 +161,7 @@ class Impatient(H11Protocol):
     header_seconds = 10.0
     download_seconds = 60.0
     _headers_due: asyncio.TimerHandle | None = None
+    _taken_due: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -172,7 +176,16 @@ class Impatient(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel()
+        self._cancel_taken()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._taken_due = self.loop.call_later(self.download_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._cancel_taken()
+        super().resume_writing()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -185,6 +198,11 @@ class Impatient(H11Protocol):
 
     def _await_headers(self) -> None:
         self._headers_due = self.loop.call_later(self.header_seconds, self.transport.abort)
+
+    def _cancel_taken(self) -> None:
+        if self._taken_due is not None:
+            self._taken_due.cancel()
+            self._taken_due = None
 
     def _cancel(self) -> None:
         if self._headers_due is not None:

@@ -75,9 +75,8 @@ class Service:
         self._batching.close()
 
     def health(self) -> dict[str, Any]:
-        """What `GET /health` answers."""
+        """What `GET /health` answers, but for the run's name."""
         return {
-            "run": self.origin,
             "step": self.source.step,
             "device": str(self.source.device),
             "shape": list(self.config.data.shape),

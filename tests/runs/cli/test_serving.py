@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from runs.cli.main import main
 from runs.home import find
 from tests.runs.cli.command import argv, call, environment, record, tiny
+from tests.runs.processes import add_checkpoint
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,32 @@ def test_what_serve_refuses(
     out, err = capsys.readouterr()
     assert (left, out) == (status, "")
     assert message in err.splitlines()[0]
+
+
+def test_a_missing_extra_is_one_line_with_what_to_install(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_checkpoint(record(find(str(tmp_path)), "base"), 10)
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "uvicorn" else found(name))
+    assert main(["--home", str(tmp_path), "serve", "base"]) == 1
+    assert capsys.readouterr().err == "ddpm-tui serve: uvicorn is missing: pip install 'ddpm-tui[serve]'\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--port", "99999"], "--port: 99999 is not between 0 and 65535"),
+        (["--host", "nonsense.invalid"], "--host: 'nonsense.invalid' is no address of this machine"),
+    ],
+)
+def test_an_address_that_cannot_be_is_one_line(options: list[str], message: str, tmp_path: Path) -> None:
+    add_checkpoint(record(find(str(tmp_path)), "base"), 10)
+    done = call(tmp_path, "serve", "base", *options)
+    assert done.returncode == 1
+    *warnings, last = done.stderr.splitlines()
+    assert last == f"ddpm-tui serve: {message}"
+    assert ["no authentication" in line for line in warnings] == ([True] if "--host" in options else [])
 
 
 def test_it_serves_until_it_is_interrupted(tmp_path: Path) -> None:
