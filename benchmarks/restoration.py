@@ -159,12 +159,12 @@ class Bench:
 
     def _restore(self, config: Config, degradation: Degradation, measured: Tensor, sample: int) -> Tensor:
         """Sample number `sample` of four of each image."""
-        sigma = torch.full((len(measured),), 2 * (config.restoration.resolved_sigma or 0.0))
+        sigma = 2 * (config.restoration.resolved_sigma or 0.0)
         numbers = torch.arange(len(measured)) * 4 + sample
         found = []
         for part in torch.arange(len(measured)).split(config.restoration.batch_size):
             *_, last = restoring.restore(
-                self.source.network, config, degradation, measured[part], sigma[part], numbers[part]
+                self.source.network, config, degradation, measured[part], sigma, numbers[part]
             )
             found.append(to_uint8(last.x_t.clamp(-1, 1)))
         return torch.cat(found)

@@ -98,13 +98,18 @@ def check_out(out: Path) -> Path:
         folder = path
         if path.is_dir() and any(re.fullmatch(r"\d{6,}\.png", entry.name) for entry in path.iterdir()):
             raise RunError(f"{path} holds numbered images already; choose another folder, or remove them")
+    check_can_be_made(folder)
+    return path
+
+
+def check_can_be_made(folder: Path) -> None:
+    """RunError where a folder, or the nearest one above it that exists, cannot be written into."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     if not folder.is_dir():
         raise RunError(f"{folder} is a file, not a folder")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise RunError(f"{folder} cannot be written")
-    return path
 
 
 def check_evaluation(config: Config) -> Path | None:

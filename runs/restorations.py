@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import typing
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from ddpm import datafiles, imagefiles
 from ddpm.config import Config, Dataset
 from ddpm.configfiles import ConfigError
 from runs import runjson
+from runs.checks import check_can_be_made
 from runs.errors import RunError
 from runs.home import absolute
 
@@ -91,13 +91,7 @@ def check_out_folder(out: Path, inputs: Sequence[str]) -> Path:
             raise RunError(f"{path} lies in the input folder {folder}; choose a folder outside of it")
     if path.is_dir() and any(path.iterdir()):
         raise RunError(f"{path} is not empty; choose a new or an empty folder")
-    folder = path
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    if not folder.is_dir():
-        raise RunError(f"{folder} is a file, not a folder")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise RunError(f"{folder} cannot be written")
+    check_can_be_made(path)
     return path
 
 

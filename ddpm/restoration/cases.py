@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -37,6 +38,10 @@ class Case:
     sigma: float  #: noise in `measurement`
     size: tuple[int, int]  #: height and width of the result: the padding's are cut off
     truth: Tensor | None  #: (C,H,W), of that size
+
+    def goes_with(self, other: Case) -> bool:
+        """Whether both can be restored by one call."""
+        return self.degradation is other.degradation and self.sigma == other.sigma
 
     def degraded(self, config: Config) -> Tensor:
         """The measurement as a person sees it, (C,H,W) in [-1, 1]."""
@@ -122,11 +127,17 @@ class Preparation:
 
     def _estimated(self, source: Source, image: Tensor) -> float:
         try:
-            return float(estimate_sigma(image[None])[0])
+            return _rounded(float(estimate_sigma(image[None])[0]))
         except ValueError:
             raise EngineError(
                 f"{source.name} has too few pixels to tell its noise: give restoration.sigma"
             ) from None
+
+
+def _rounded(sigma: float) -> float:
+    """To the nearest of levels that are 5 % apart, about as exact as it is: images of equal noise are then
+    restored together, and none depends on which others there are."""
+    return 0.0 if sigma <= 0 else 1.05 ** round(math.log(sigma, 1.05))
 
 
 def _noise(config: Config) -> DenoisingConfig:

@@ -28,9 +28,8 @@ class Observation:
     spread: Tensor  #: standard deviation, infinite where nothing is seen
 
     @classmethod
-    def of(cls, degradation: Degradation, measurement: Tensor, sigma: float | Tensor) -> Observation:
-        """measurement: (N, *degradation.measured), with noise of standard deviation sigma >= 0: one for all,
-        or (N,1,1,1), each its own."""
+    def of(cls, degradation: Degradation, measurement: Tensor, sigma: float) -> Observation:
+        """measurement: (N, *degradation.measured), with noise of standard deviation sigma >= 0."""
         s = degradation.singulars.to(measurement)
         return cls(degradation.solved(measurement), torch.where(s > 0, sigma / s, math.inf))
 

@@ -62,7 +62,9 @@ def decode(
     return _read(io.BytesIO(content), name, max_side, formats)
 
 
-def _read(file: Path | io.BytesIO, name: str, max_side: int, formats: tuple[str, ...] | None = None) -> Picture:
+def _read(
+    file: Path | io.BytesIO, name: str, max_side: int, formats: tuple[str, ...] | None = None
+) -> Picture:
     try:
         with Image.open(file, formats=formats) as image:
             if max(image.size) > max_side:

@@ -109,7 +109,7 @@ class Restoration:
                 self._ledger.add(item.number, input=item.name, error=str(error))
                 yield from self._told(str(error))
                 continue
-            if group and (case.degradation is not group[0].degradation or len(group) >= self._room(case)):
+            if group and (not case.goes_with(group[0]) or len(group) >= self._room(case)):
                 yield group
                 group = []
             group.append(case)
@@ -175,7 +175,7 @@ class Restoration:
             self._config,
             group[0].degradation,
             torch.stack([case.measurement for case in cases]).to(device),
-            torch.tensor([case.sigma for case in cases], device=device),
+            group[0].sigma,
             torch.tensor(numbers, device=device),
             precision=source.precision,
         )

@@ -25,19 +25,20 @@ def restore(
     config: Config,
     degradation: Degradation,
     measurement: Tensor,
-    sigma: Tensor,
+    sigma: float,
     numbers: Tensor,
     *,
     precision: torch.dtype = torch.float32,
 ) -> Iterator[SampleStep]:
     """Restores measurements (N, *measured) of images in [-1, 1], step by step, as [restoration] says.
 
-    sigma: (N,), the noise of each in the same unit (twice the share of the range from black to white), at
-    least that of rounding; numbers: int64 (N,) in 0 … 2^32-1, which restoration of the seed each one is: it
-    does not depend on what else is restored. The network is in eval mode on the device of the measurement;
-    it sees images larger than its own as overlapping tiles (`degradation.shape` is at least the network's
-    size). x_t and x_0 are (N,C,H,W); the last x_t, cut to [-1, 1], is the result. A run that learned to
-    denoise (`training.objective`) does so in one step. Raises EngineError where it is to do anything else.
+    sigma: the noise in the same unit (twice the share of the range from black to white), one for all, as it
+    decides the timesteps; at least that of rounding is reckoned with. numbers: int64 (N,) in 0 … 2^32-1,
+    which restoration of the seed each one is: it does not depend on what else is restored. The network is
+    in eval mode on the device of the measurement; it sees images larger than its own as overlapping tiles
+    (`degradation.shape` is at least the network's size). x_t and x_0 are (N,C,H,W); the last x_t, cut to
+    [-1, 1], is the result. A run that learned to denoise (`training.objective`) does so in one step. Raises
+    EngineError where it is to do anything else.
     """
     restoration, schedule = config.restoration, schedules.make(config.diffusion)
     plain = denoiser(network, precision)
@@ -49,7 +50,7 @@ def restore(
         return
     steps = restoration.resolved_steps(schedule.timesteps)
     noise = _noise(restoration.seed, numbers, degradation.shape)
-    observed = Observation.of(degradation, measurement, sigma.clamp(min=ROUNDING).view(-1, 1, 1, 1))
+    observed = Observation.of(degradation, measurement, max(sigma, ROUNDING))
     if restoration.method == "repaint":
         seen = degradation.singulars.to(measurement) > 0
         times = time_grid(schedule.timesteps, steps, restoration.spacing)

@@ -183,7 +183,7 @@ class Service:
             config,
             cases[0].degradation,
             torch.stack([case.measurement for case in cases]).to(device),
-            torch.tensor([case.sigma for case in cases], device=device),
+            cases[0].sigma,
             torch.tensor([row for _, row in batch], device=device),
             precision=self.source.precision,
         )

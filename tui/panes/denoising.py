@@ -13,24 +13,21 @@ from textual.widgets import Static
 from runs.rows import DenoisingRow, RunDetail
 from runs.text import printable
 from tui.legible import fit, image_size
-from tui.panes.base import Pane
+from tui.panes.frames import FramesPane
 from tui.widgets.filmstrip import PositionBar
 from tui.widgets.picture import Picture
 
 _NAME = re.compile(r"(\d+)-xt\.png")
 
 
-class DenoisingPane(Pane, can_focus=True):
-    """Follows the run while the last frame is shown; ← → look at the others, the last one is the grid."""
+class DenoisingPane(FramesPane):
+    """x_t and the predicted x_0 of each frame; the last place is the grid."""
 
-    ACTS = frozenset({"earlier", "later", "zoom"})
+    NAME = _NAME
 
     def __init__(self) -> None:
         super().__init__()
-        self._detail: RunDetail | None = None
-        self._frames: list[int] = []
         self._fitted: set[str | None] = set()  # a person may zoom afterwards
-        self._at: int | None = None  # None: the newest there is
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="pair"):
@@ -45,26 +42,6 @@ class DenoisingPane(Pane, can_focus=True):
         yield PositionBar()
         yield Static(id="where", markup=False)
 
-    def enter(self) -> None:
-        self.focus()
-
-    # -- data ---------------------------------------------------------------------------------------
-
-    def show(self, detail: RunDetail) -> None:
-        self._detail = detail
-        folder = Path(detail.row.path) / "frames"
-
-        def read() -> list[int]:
-            if not folder.is_dir():
-                return []
-            return sorted(int(m[1]) for p in folder.iterdir() if (m := _NAME.fullmatch(p.name)))
-
-        self.background("frames", read, self._show_frames)
-
-    def _show_frames(self, frames: list[int]) -> None:
-        self._frames = frames
-        self._draw()
-
     @property
     def _grid(self) -> Path | None:
         samples = self._detail.samples if self._detail else ()
@@ -76,12 +53,10 @@ class DenoisingPane(Pane, can_focus=True):
         return len(self._frames) + (self._grid is not None)
 
     def _draw(self) -> None:
-        detail, count = self._detail, self._count
+        detail = self._detail
         if detail is None:
             return
-        at = count - 1 if self._at is None else min(self._at, count - 1)
-        position = self.query_one(PositionBar)
-        position.total, position.index = count, max(0, at)
+        at = self._place()
         grid = at >= len(self._frames) and self._grid is not None
         self.query_one("#pair").display = not grid
         self.query_one("#grid").display = grid
@@ -106,32 +81,6 @@ class DenoisingPane(Pane, can_focus=True):
         if at < 0 or frame is None:
             return Text("")
         return Text(_step(frame, self._frames[at]), style=self.ink.dim)
-
-    # -- keys ---------------------------------------------------------------------------------------
-
-    def action_zoom(self) -> None:
-        """All images, or the first ones larger."""
-        for picture in self.query(Picture):
-            picture.zoom = {1.0: 2.0, 2.0: 4.0}.get(picture.zoom, 1.0)
-
-    def _move(self, by: int) -> None:
-        count = self._count
-        if not count:
-            return
-        at = count - 1 if self._at is None else self._at
-        at = max(0, min(at + by, count - 1))
-        self._at = None if at == count - 1 else at
-        self._draw()
-
-    def action_earlier(self) -> None:
-        self._move(-1)
-
-    def action_later(self) -> None:
-        self._move(1)
-
-    def on_position_bar_chosen(self, event: PositionBar.Chosen) -> None:
-        event.stop()
-        self._move(event.index - (self._count - 1 if self._at is None else self._at))
 
 
 def _drawn(detail: RunDetail) -> int | None:

@@ -13,7 +13,7 @@ from textual.widgets import Static
 from runs.rows import RestoredRow, RunDetail
 from runs.text import printable
 from tui.legible import image_size, zoom
-from tui.panes.base import Pane
+from tui.panes.frames import FramesPane
 from tui.widgets.filmstrip import PositionBar
 from tui.widgets.picture import Picture
 
@@ -29,17 +29,14 @@ _SHOWN = 16
 _NAME = re.compile(r"(\d+)-x0\.png")
 
 
-class RestoringPane(Pane, can_focus=True):
-    """Follows the run while the last frame is shown; ← → look at the others, the last one is the result."""
+class RestoringPane(FramesPane):
+    """The predicted images of each frame beside what there is else; the last place is the result."""
 
-    ACTS = frozenset({"earlier", "later", "zoom"})
+    NAME = _NAME
 
     def __init__(self) -> None:
         super().__init__()
-        self._detail: RunDetail | None = None
-        self._frames: list[int] = []
         self._fitted: list[str] = []  # what the zoom was chosen for; a person may zoom afterwards
-        self._at: int | None = None  # None: the newest there is
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="panels"):
@@ -49,26 +46,6 @@ class RestoringPane(Pane, can_focus=True):
                     yield Picture(id=f"picture-{name}", alt="waiting for the first images", max_columns=90)
         yield PositionBar()
         yield Static(id="where", markup=False)
-
-    def enter(self) -> None:
-        self.focus()
-
-    # -- data ---------------------------------------------------------------------------------------
-
-    def show(self, detail: RunDetail) -> None:
-        self._detail = detail
-        folder = Path(detail.row.path) / "frames"
-
-        def read() -> list[int]:
-            if not folder.is_dir():
-                return []
-            return sorted(int(m[1]) for p in folder.iterdir() if (m := _NAME.fullmatch(p.name)))
-
-        self.background("frames", read, self._show_frames)
-
-    def _show_frames(self, frames: list[int]) -> None:
-        self._frames = frames
-        self._draw()
 
     def on_resize(self) -> None:
         self._fitted = []
@@ -88,12 +65,10 @@ class RestoringPane(Pane, can_focus=True):
         return len(self._frames) + (self._result is not None)
 
     def _draw(self) -> None:
-        detail, found, count = self._detail, self._restored, self._count
+        detail, found = self._detail, self._restored
         if detail is None:
             return
-        at = count - 1 if self._at is None else min(self._at, count - 1)
-        position = self.query_one(PositionBar)
-        position.total, position.index = count, max(0, at)
+        at = self._place()
         paths = {name: getattr(found, name) if found else None for name in TITLES}
         if 0 <= at < len(self._frames):
             paths["restored"] = f"{detail.row.path}/frames/{self._frames[at]:04d}-x0.png"
@@ -130,29 +105,3 @@ class RestoringPane(Pane, can_focus=True):
         if detail.notices:
             text.append("\n" if text else "").append(printable(detail.notices[-1]), style=self.ink.warning)
         return text
-
-    # -- keys ---------------------------------------------------------------------------------------
-
-    def action_zoom(self) -> None:
-        """All images, or the first ones larger."""
-        for picture in self.query(Picture):
-            picture.zoom = {1.0: 2.0, 2.0: 4.0}.get(picture.zoom, 1.0)
-
-    def _move(self, by: int) -> None:
-        count = self._count
-        if not count:
-            return
-        at = count - 1 if self._at is None else self._at
-        at = max(0, min(at + by, count - 1))
-        self._at = None if at == count - 1 else at
-        self._draw()
-
-    def action_earlier(self) -> None:
-        self._move(-1)
-
-    def action_later(self) -> None:
-        self._move(1)
-
-    def on_position_bar_chosen(self, event: PositionBar.Chosen) -> None:
-        event.stop()
-        self._move(event.index - (self._count - 1 if self._at is None else self._at))
