@@ -6,9 +6,9 @@ Trains one small network on MNIST's training images in three ways (`training.obj
 noise2noise, supervised) for each kind of noise and each seed, and tells PSNR and SSIM of what it makes of the
 first test images, with noise of their own, the same for all. Kinds of noise: `hanzi`, that of the HanZi data
 in Xie et al. 2020 (half of the pixels black, then a standard deviation of 0.7 of the range from black to
-white); `gaussian`, the same without black pixels; and, if asked for, `mild`, a standard deviation of 0.35. The
-runs go into the folder of --work: what is there is not done again, and a training that was interrupted goes
-on. An hour for a kind of noise on one processor core that is half free.
+white); `gaussian`, the same without black pixels; and, if asked for, `mild`, a standard deviation of 0.35.
+The runs go into the folder of --work: what is there is not done again, and a training that was interrupted
+goes on.
 """
 
 from __future__ import annotations
