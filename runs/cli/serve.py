@@ -19,7 +19,7 @@ EXAMPLES = """
 ddpm-tui serve mnist-1
 ddpm-tui serve mnist-1@20000 --port 0
 curl -d '{"count": 1, "seed": 7}' localhost:8000/generate > digit.png
-curl --data-binary @noisy.png 'localhost:8000/restore?task=denoise' > clean.png
+curl --data-binary @noisy.png localhost:8000/restore > clean.png
 """
 
 MODULE = "ddpm.serving"

@@ -52,7 +52,7 @@ async def test_every_tab_and_every_score_with_its_floor(home, size) -> None:
             ),
             ("2", ["step 200", "1/1"]),
             ("3", ["line of the log"]),
-            ("4", ["[evaluation]"]),
+            ("4", ["eta_unseen"]),
             ("5", ["ddpm-tui evaluate alpha"]),
         ):
             await pilot.press(key)

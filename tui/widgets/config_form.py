@@ -27,6 +27,11 @@ _HEADINGS = {s: s.capitalize() for s in Config.model_fields if s != "restoration
 _FIRST = ("data", "model")
 
 
+def asked() -> dict[str, FieldSpec]:
+    """The values that the form asks for, by key."""
+    return {key: spec for key, spec in fields().items() if key.partition(".")[0] in _HEADINGS}
+
+
 class Fields(VerticalScroll, inherit_bindings=False):
     """The scrolled part; it leaves the keys to the form."""
 
@@ -90,11 +95,7 @@ class ConfigForm(Vertical):
         self._wanted: str | None = None  #: field to focus once it is there
 
     def compose(self) -> ComposeResult:
-        self._rows = {
-            key: ConfigField(spec, self._edits.texts[key])
-            for key, spec in fields().items()
-            if key.partition(".")[0] in _HEADINGS
-        }
+        self._rows = {key: ConfigField(spec, self._edits.texts[key]) for key, spec in asked().items()}
         yield Input(placeholder="/ filter settings", compact=True, id="form-filter")
         with Fields(id="form-fields", can_focus=False):
             yield from self._parts(*_FIRST)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
-from ddpm.configfiles import build, fields, resolve
+from ddpm.configfiles import build, resolve
 from tests.tui.widgets.hosts import Host, until
 from tui.widgets.choice import Choice
 from tui.widgets.config_field import ConfigField
-from tui.widgets.config_form import ConfigForm
+from tui.widgets.config_form import ConfigForm, asked
 
 BASE = build({"data": {"dataset": "cifar10"}})
 
@@ -19,7 +19,7 @@ def row(form: ConfigForm, key: str) -> ConfigField:
 
 
 async def whole(pilot: Pilot[None], form: ConfigForm) -> None:
-    await until(pilot, lambda: len(form.query(ConfigField)) == len(fields()))
+    await until(pilot, lambda: len(form.query(ConfigField)) == len(asked()))
 
 
 async def test_typing_changes_the_configuration() -> None:
@@ -67,7 +67,7 @@ async def test_arrows_go_from_field_to_field_and_choose() -> None:
         await whole(pilot, form)
         form.focus_field()
         await pilot.pause()
-        assert form.field == fields()["data.dataset"]
+        assert form.field == asked()["data.dataset"]
         await pilot.press("right")
         assert form.changes() == ["data.dataset=digits"]
         await pilot.press("down", "down", "down", "right")
@@ -75,11 +75,11 @@ async def test_arrows_go_from_field_to_field_and_choose() -> None:
         await pilot.press("down", "left")
         assert form.changes()[-1] == "data.flip=true"
         await pilot.press("pagedown")
-        assert form.field == fields()["model.channels"]
+        assert form.field == asked()["model.channels"]
         await pilot.press("pagedown", "down", "pageup")
-        assert form.field == fields()["diffusion.timesteps"]
+        assert form.field == asked()["diffusion.timesteps"]
         await pilot.press("pageup", "up", "enter")
-        assert form.field == fields()["model.channels"]
+        assert form.field == asked()["model.channels"]
 
 
 async def test_every_field_is_reached_by_down_and_is_in_view() -> None:
@@ -88,7 +88,7 @@ async def test_every_field_is_reached_by_down_and_is_in_view() -> None:
         await whole(pilot, form)
         form.focus_field()
         await pilot.pause()
-        for spec in fields().values():
+        for spec in asked().values():
             assert form.field == spec
             place = row(form, spec.key)
             await until(pilot, lambda place=place: 2 <= place.region.y < 21)
@@ -122,11 +122,11 @@ async def test_the_filter_narrows_and_focusing_a_hidden_field_ends_it() -> None:
             "diffusion.variance",
         ]
         await pilot.press("down", "down")
-        assert form.field == fields()["diffusion.beta_start"]
+        assert form.field == asked()["diffusion.beta_start"]
         form.focus_field("training.seed")
         await pilot.pause()
         assert all(r.display for r in form.query(ConfigField))
-        assert form.field == fields()["training.seed"]
+        assert form.field == asked()["training.seed"]
 
 
 async def test_load_shows_other_values_against_another_base() -> None:
@@ -146,7 +146,7 @@ async def test_a_field_that_is_not_there_yet_gets_the_focus_when_it_is() -> None
     form = ConfigForm(BASE)
     async with Host(form).run_test(size=(80, 24)) as pilot:
         form.focus_field("sampling.seed")
-        await until(pilot, lambda: form.field == fields()["sampling.seed"])
+        await until(pilot, lambda: form.field == asked()["sampling.seed"])
 
 
 async def test_the_first_problem_gets_the_focus() -> None:
@@ -156,7 +156,7 @@ async def test_the_first_problem_gets_the_focus() -> None:
         form.set_value("training.seed", "-1")
         form.focus_field()
         await pilot.pause()
-        assert form.field == fields()["training.seed"]
+        assert form.field == asked()["training.seed"]
 
 
 async def test_optional_fields_say_unset() -> None:
