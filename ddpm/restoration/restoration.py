@@ -84,10 +84,11 @@ class Restoration:
             if isinstance(group, Notice):
                 yield group
                 continue
-            done = yield from self._restore(group, source)
-            if not done:
-                yield Ended("stopped", source.step, source.images_seen)
-                return
+            if not (yield from self._restore(group, source)):
+                break
+        if self._stop_asked and self._ledger.done + self._ledger.failed < self._count:
+            yield Ended("stopped", source.step, source.images_seen)
+            return
         if not self._ledger.done:
             first = next(line["error"] for line in self._ledger)
             raise EngineError(f"none of the {self._count:,} inputs could be restored: {first}")

@@ -258,3 +258,9 @@ def test_images_of_different_noise_do_not_depend_on_each_other(trained: Path, tm
         np.asarray(Image.open(tmp_path / run / "images" / "a.png")).astype(int) for run in ("one", "all")
     )
     assert abs(alone - together).max() <= 1
+
+
+def test_a_stop_before_the_first_image_is_a_stop(trained: Path, tmp_path: Path) -> None:
+    asked = engine(trained, tmp_path, ["digits:train"], "restoration.count=2")
+    asked.stop()
+    assert list(asked)[-1] == Ended("stopped", 20, 320)
