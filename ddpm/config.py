@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+#: What a network is trained to say of x_t: the noise, the image, or the velocity between them.
+Prediction = Literal["epsilon", "x0", "v"]
 Dataset = Literal["mnist", "fashion-mnist", "cifar10", "digits", "folder"]
 
 #: (height = width, channels) of the data sets that have a fixed shape.
@@ -90,11 +92,18 @@ class DiffusionConfig(Section):
     """The forward process q (Ho et al. 2020, eq. 2) and the variance of its reversal."""
 
     timesteps: int = Field(1000, ge=2, le=100_000, description="Length T of the forward process")
-    schedule: Literal["linear", "scaled_linear", "cosine"] = Field(
-        "linear", description="Shape of beta over time; cosine ignores beta_start and beta_end"
+    schedule: Literal["linear", "scaled_linear", "cosine", "sigmoid"] = Field(
+        "linear",
+        description="Shape of the noise over time; cosine and sigmoid ignore beta_start and beta_end",
     )
     beta_start: float = Field(1e-4, gt=0.0, lt=1.0, description="Beta of the first step")
     beta_end: float = Field(0.02, gt=0.0, lt=1.0, description="Beta of the last step")
+    zero_terminal_snr: bool = Field(
+        False, description="Rescale the schedule so that nothing of the image is left at its end"
+    )
+    prediction: Prediction = Field(
+        "epsilon", description="What the network predicts: the noise, the image, or the velocity v"
+    )
     variance: Literal["fixed_large", "fixed_small"] = Field(
         "fixed_large", description="Variance of the reverse step: beta (large) or posterior beta (small)"
     )
@@ -104,6 +113,15 @@ class DiffusionConfig(Section):
         if self.beta_start > self.beta_end:
             raise ValueError(
                 f"diffusion.beta_start: {self.beta_start} is above beta_end {self.beta_end}; noise must grow"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _the_image_can_be_told(self) -> Self:
+        if self.zero_terminal_snr and self.prediction == "epsilon":
+            raise ValueError(
+                "diffusion.prediction: at zero terminal SNR noise alone tells nothing of the image; "
+                "take v or x0"
             )
         return self
 
@@ -148,29 +166,51 @@ class TrainingConfig(Section):
         return self
 
 
+Sampler = Literal["ddpm", "ddim", "euler", "heun", "dpmpp-2m", "dpmpp-3m", "unipc", "ipndm"]
+
+#: Steps of a sampler where none are asked for; ddpm takes every timestep.
+USUAL_STEPS: dict[str, int] = {"ddim": 50, "euler": 50, "heun": 18}
+
+#: What works where nothing of the image is left at the last timestep: the rest divide by it.
+WITHOUT_SIGNAL = ("ddpm", "ddim")
+
+
 class SamplingConfig(Section):
     """How images are drawn, for grids while training and by `sample`."""
 
-    sampler: Literal["ddpm", "ddim"] = Field(
-        "ddim", description="ddpm: ancestral (Ho 2020); ddim: Song et al. 2021"
+    sampler: Sampler = Field(
+        "ddim",
+        description="ddpm: ancestral (Ho 2020); ddim (Song 2021); euler, heun: in sigma-space (Karras 2022); "
+        "dpmpp-2m, dpmpp-3m (Lu 2022), unipc (Zhao 2023), ipndm (Zhang 2023): good in few steps",
     )
     steps: int | None = Field(
-        None, ge=1, description="Network evaluations per image; unset: ddim 50, ddpm all timesteps"
+        None,
+        ge=1,
+        description="Steps from noise to image, a network evaluation each (heun two, but one in the last); "
+        "unset: ddpm all timesteps, ddim and euler 50, heun 18, the others 20",
     )
     eta: float = Field(0.0, ge=0.0, le=1.0, description="Noise of DDIM: 0 deterministic, 1 ancestral")
-    spacing: Literal["uniform", "quadratic"] = Field(
-        "uniform", description="Timesteps used: evenly, or densely near the image"
+    spacing: Literal["uniform", "quadratic", "log_snr", "karras"] = Field(
+        "uniform",
+        description="Timesteps used: evenly, densely near the image, evenly in log-SNR, or by Karras et al.",
     )
+    rho: float = Field(7.0, ge=1.0, le=100.0, description="karras: above 1 denser near the image")
+    clip: bool = Field(True, description="Cut each prediction of the image to the range of pixels")
     count: int = Field(64, ge=1, le=1_000_000, description="Images drawn")
     batch_size: int = Field(256, ge=1, le=65_536, description="Images computed at once; does not change them")
     seed: int = Field(0, ge=0, lt=2**63, description="Image i of a seed is always the same image")
     ema: bool = Field(True, description="Use the averaged weights")
 
     def resolved_steps(self, timesteps: int) -> int:
-        """Network evaluations per image of a forward process of `timesteps` steps."""
+        """Steps from noise to image of a forward process of `timesteps` steps."""
         if self.steps is not None:
             return self.steps
-        return timesteps if self.sampler == "ddpm" else min(50, timesteps)
+        return timesteps if self.sampler == "ddpm" else min(USUAL_STEPS.get(self.sampler, 20), timesteps)
+
+    def evaluations(self, timesteps: int) -> int:
+        """NFE: how often the network is asked about each image."""
+        steps = self.resolved_steps(timesteps)
+        return 2 * steps - 1 if self.sampler == "heun" else steps
 
 
 class EvaluationConfig(Section):
@@ -342,6 +382,16 @@ class Config(Section):
             raise ValueError(
                 f"sampling.steps: {self.sampling.steps} is above "
                 f"diffusion.timesteps {self.diffusion.timesteps}"
+            )
+        if self.diffusion.zero_terminal_snr and self.sampling.sampler not in WITHOUT_SIGNAL:
+            raise ValueError(
+                f"sampling.sampler: {self.sampling.sampler} needs some signal at every timestep; with "
+                f"diffusion.zero_terminal_snr there is {' and '.join(WITHOUT_SIGNAL)}"
+            )
+        if self.diffusion.zero_terminal_snr and self.sampling.spacing in ("log_snr", "karras"):
+            raise ValueError(
+                f"sampling.spacing: {self.sampling.spacing} needs some signal at every timestep; with "
+                "diffusion.zero_terminal_snr there is uniform and quadratic"
             )
         if self.evaluation.every and self.training.objective != "simple":
             raise ValueError(

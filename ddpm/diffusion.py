@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ddpm.config import Prediction
 from ddpm.schedules import Schedule
 
 Coefficient = float | Tensor
@@ -35,6 +36,23 @@ def predict_epsilon(x_t: Tensor, x_0: Tensor, alpha_bar: Coefficient) -> Tensor:
     return (x_t - _sqrt(alpha_bar) * x_0) / _sqrt(1 - alpha_bar)
 
 
+def predict_v(x_0: Tensor, epsilon: Tensor, alpha_bar: Coefficient) -> Tensor:
+    """The velocity v of x_0 and epsilon (Salimans & Ho 2022, section 4)."""
+    return _sqrt(alpha_bar) * epsilon - _sqrt(1 - alpha_bar) * x_0
+
+
+def x0_of_v(x_t: Tensor, v: Tensor, alpha_bar: Coefficient) -> Tensor:
+    """The x_0 that velocity v in x_t means (there, appendix D): defined at any alpha-bar, also at 0."""
+    return _sqrt(alpha_bar) * x_t - _sqrt(1 - alpha_bar) * v
+
+
+def x0_of(prediction: Prediction, x_t: Tensor, output: Tensor, alpha_bar: Coefficient) -> Tensor:
+    """The x_0 that a network's output means, whatever it predicts; all (N, C, H, W)."""
+    if prediction == "x0":
+        return output
+    return (predict_x0 if prediction == "epsilon" else x0_of_v)(x_t, output, alpha_bar)
+
+
 @dataclass(frozen=True, slots=True)
 class Marginals:
     """What q(x_t | x_0) is made of (Ho et al. 2020, eq. 4), float32 (T,) each, on one device."""
@@ -49,11 +67,19 @@ class Marginals:
 
 
 def simple_loss(
-    network: nn.Module, marginals: Marginals, x_0: Tensor, times: Tensor, noise: Tensor
+    network: nn.Module,
+    marginals: Marginals,
+    x_0: Tensor,
+    times: Tensor,
+    noise: Tensor,
+    prediction: Prediction = "epsilon",
 ) -> Tensor:
-    """L_simple (Ho et al. 2020, eq. 14): mean squared error of the predicted noise, a float32 scalar.
+    """L_simple (Ho et al. 2020, eq. 14): mean squared error of what is predicted, a float32 scalar.
 
     x_0 and noise float32 (N, C, H, W); times int64 (N,) in 0 … T-1, all on the marginals' device.
     """
     signal, spread = marginals.signal[times].view(-1, 1, 1, 1), marginals.noise[times].view(-1, 1, 1, 1)
-    return F.mse_loss(network(signal * x_0 + spread * noise, times), noise)
+    target = {"epsilon": noise, "x0": x_0}.get(prediction)
+    if target is None:
+        target = signal * noise - spread * x_0
+    return F.mse_loss(network(signal * x_0 + spread * noise, times), target)

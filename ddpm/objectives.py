@@ -25,10 +25,11 @@ class Objective(Protocol):
 
 
 class Simple:
-    """A diffusion model: the noise is predicted that an image was mixed with (`simple_loss`)."""
+    """A diffusion model: what an image was mixed with, or the image, is predicted (`simple_loss`)."""
 
     def __init__(self, config: Config, device: torch.device) -> None:
         self._timesteps = config.diffusion.timesteps
+        self._prediction = config.diffusion.prediction
         self._marginals = Marginals.of(schedules.make(config.diffusion), device)
 
     def draw(self, batch: Batch) -> tuple[Tensor, ...]:
@@ -39,7 +40,7 @@ class Simple:
 
     def loss(self, network: nn.Module, *drawn: Tensor) -> Tensor:
         x_0, times, noise = drawn
-        return simple_loss(network, self._marginals, x_0, times, noise)
+        return simple_loss(network, self._marginals, x_0, times, noise, self._prediction)
 
 
 def make(config: Config, device: torch.device) -> Objective:

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from ddpm import schedules
 from ddpm.config import Config, SamplingConfig
+from ddpm.diffusion import x0_of
 from ddpm.randomness import normal
 from ddpm.samplers.ddim import ddim
 from ddpm.samplers.ddpm import ddpm
-from ddpm.samplers.steps import Denoiser, Noise, SampleStep, time_grid
+from ddpm.samplers.dpmpp import dpmpp
+from ddpm.samplers.ipndm import ipndm
+from ddpm.samplers.levels import Level, levels, time_grid
+from ddpm.samplers.sigma import euler, heun
+from ddpm.samplers.steps import Denoised, Denoiser, Noise, SampleStep
+from ddpm.samplers.unipc import unipc
+
+#: Those without options, which solve the probability flow from x_T.
+SOLVERS: dict[str, Callable[[Denoiser, Sequence[Level], Noise], Iterator[SampleStep]]] = {
+    "euler": euler,
+    "heun": heun,
+    "dpmpp-2m": partial(dpmpp, order=2),
+    "dpmpp-3m": partial(dpmpp, order=3),
+    "unipc": unipc,
+    "ipndm": ipndm,
+}
 
 
 def draw(
@@ -37,25 +54,49 @@ def draw_with(
 ) -> Iterator[SampleStep]:
     """The same of any noise, float32 (N, C, H, W) a draw: so that images of several seeds are one batch."""
     sampling, schedule = config.sampling, schedules.make(config.diffusion)
-    denoise = denoiser(network, precision)
-    times = time_grid(schedule.timesteps, sampling.resolved_steps(schedule.timesteps), sampling.spacing)
+    denoise = NetworkDenoiser(network, config, clip=sampling.clip, precision=precision)
+    steps = sampling.resolved_steps(schedule.timesteps)
+    way = levels(schedule, time_grid(schedule, steps, sampling.spacing, sampling.rho))
     if sampling.sampler == "ddpm":
-        yield from ddpm(denoise, schedule, times, noise, variance=config.diffusion.variance)
+        yield from ddpm(denoise, way, noise, variance=config.diffusion.variance)
+    elif sampling.sampler == "ddim":
+        yield from ddim(denoise, way, noise, eta=sampling.eta)
     else:
-        yield from ddim(denoise, schedule, times, noise, eta=sampling.eta)
+        yield from SOLVERS[sampling.sampler](denoise, way, noise)
 
 
-def denoiser(network: nn.Module, precision: torch.dtype = torch.float32) -> Denoiser:
-    """What a network in eval mode says of images (N,C,H,W) at one timestep, without gradients."""
+class NetworkDenoiser:
+    """What a diffusion network in eval mode says of images (N, C, H, W) at one timestep, without gradients.
+
+    clip: the images predicted are cut to [-1, 1], where images lie (Ho et al. 2020, released code).
+    `evaluations` counts how often the network was asked.
+    """
+
+    def __init__(
+        self, network: nn.Module, config: Config, *, clip: bool = True, precision: torch.dtype = torch.float32
+    ) -> None:
+        self._ask = evaluator(network, precision)
+        self._prediction, self._clip = config.diffusion.prediction, clip
+        self._alpha_bars: list[float] = schedules.make(config.diffusion).alphas_cumprod.tolist()
+        self.evaluations = 0
+
+    def __call__(self, x: Tensor, time: int) -> Denoised:
+        self.evaluations += 1
+        x_0 = x0_of(self._prediction, x, self._ask(x, time), self._alpha_bars[time])
+        return Denoised(x_0.clamp(-1, 1) if self._clip else x_0)
+
+
+def evaluator(network: nn.Module, precision: torch.dtype = torch.float32) -> Callable[[Tensor, int], Tensor]:
+    """The plain output of a network in eval mode for (N, C, H, W) at one timestep, without gradients."""
     device = next(network.parameters()).device
 
     @torch.no_grad()
-    def denoise(x: Tensor, time: int) -> Tensor:
+    def ask(x: Tensor, time: int) -> Tensor:
         times = torch.full((len(x),), time, device=device)
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
             return network(x, times)
 
-    return denoise
+    return ask
 
 
 def batches(sampling: SamplingConfig, count: int) -> list[range]:

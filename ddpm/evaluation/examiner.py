@@ -194,6 +194,9 @@ class Examiner:
 def sampling_protocol(config: Config) -> dict[str, Any]:
     """How images are drawn, as far as it decides what a score may be compared with."""
     sampling = config.sampling
+    more: dict[str, Any] = {} if sampling.clip else {"clip": False}
+    if sampling.spacing == "karras":
+        more["rho"] = sampling.rho
     return {
         "sampler": sampling.sampler,
         "steps": sampling.resolved_steps(config.diffusion.timesteps),
@@ -202,4 +205,5 @@ def sampling_protocol(config: Config) -> dict[str, Any]:
         "variance": config.diffusion.variance if sampling.sampler == "ddpm" else None,
         "weights": "ema" if sampling.ema else "model",
         "ema_decay": config.training.ema_decay if sampling.ema else None,
+        **more,
     }

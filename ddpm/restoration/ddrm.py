@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from ddpm.diffusion import predict_x0
 from ddpm.restoration.degradation import Degradation
 from ddpm.restoration.observation import Observation, noise_level
-from ddpm.samplers.steps import Denoiser, Noise, SampleStep, clipped
+from ddpm.samplers.steps import Denoiser, Noise, SampleStep
 from ddpm.schedules import Schedule
 
 #: (state, prediction, fresh noise, its noise level, the next one) to the next state, in spectral coordinates.
@@ -28,7 +27,6 @@ def ddrm(
     eta: float = 0.85,
     eta_b: float = 1.0,
     eta_unseen: float = 1.0,
-    clip: bool = True,
 ) -> Iterator[SampleStep]:
     """Restores images step by step over the descending `times`; one evaluation of `denoise` each (eq. 4, 5).
 
@@ -54,7 +52,7 @@ def ddrm(
         left = (below**2 - (eta_b * observation.spread) ** 2).clamp(min=0).sqrt()
         return torch.where(observation.spread <= below, taken + left * fresh, moved)
 
-    return _restored(denoise, schedule, times, noise, degradation, observation, step, clip)
+    return _restored(denoise, schedule, times, noise, degradation, observation, step)
 
 
 def posterior(
@@ -66,7 +64,6 @@ def posterior(
     observation: Observation,
     *,
     eta: float = 1.0,
-    clip: bool = True,
 ) -> Iterator[SampleStep]:
     """DDRM with the reverse process's own noise: exact, as steps grow, on Gaussian data.
 
@@ -88,7 +85,7 @@ def posterior(
             observation.spread <= below, observation.target + left * fresh, moved + std * fresh
         )
 
-    return _restored(denoise, schedule, times, noise, degradation, observation, step, clip)
+    return _restored(denoise, schedule, times, noise, degradation, observation, step)
 
 
 def _restored(
@@ -99,24 +96,21 @@ def _restored(
     degradation: Degradation,
     observation: Observation,
     step: Step,
-    clip: bool,
 ) -> Iterator[SampleStep]:
     """What both have in common: from spectral noise down to the image, a step for each prediction."""
     level = noise_level(schedule, times[0])
     x = _start(observation, level, noise(0))
     for i, time in enumerate(times):
         below = noise_level(schedule, times[i + 1]) if i + 1 < len(times) else 0.0
-        x_0 = _predicted(denoise, schedule, time, degradation.from_spectral(x), clip)
+        x_0 = _predicted(denoise, schedule, time, degradation.from_spectral(x))
         x = step(x, degradation.to_spectral(x_0), noise(i + 1), level, below)
         level = below
         yield SampleStep(i + 1, len(times), time, degradation.from_spectral(x) / _scale(below), x_0)
 
 
-def _predicted(denoise: Denoiser, schedule: Schedule, time: int, x: Tensor, clip: bool) -> Tensor:
+def _predicted(denoise: Denoiser, schedule: Schedule, time: int, x: Tensor) -> Tensor:
     """x_0, from x = x_t / sqrt(alpha-bar_t)."""
-    alpha_bar = float(schedule.alphas_cumprod[time])
-    x_t = alpha_bar**0.5 * x
-    return clipped(predict_x0(x_t, denoise(x_t, time), alpha_bar), clip)
+    return denoise(float(schedule.alphas_cumprod[time]) ** 0.5 * x, time).x_0
 
 
 def _start(observation: Observation, level: float, noise: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from ddpm.feed import Batch
 from ddpm.images import to_uint8
 from ddpm.randomness import derive, normal
 from ddpm.restoration.noise2same import hide, noise2same_loss
-from ddpm.sampling import denoiser
+from ddpm.sampling import evaluator
 from ddpm.subject import Subject
 
 #: Noisy versions of an image: the one to denoise, the other one of noise2noise, and one to look at.
@@ -89,7 +89,7 @@ def denoised(network: nn.Module, y: Tensor, *, precision: torch.dtype = torch.fl
     y: float32 (N,C,H,W) in [-1, 1] or beyond, on the network's device; the estimate is of its shape, about
     in [-1, 1].
     """
-    return denoiser(network, precision)(y, 0)
+    return evaluator(network, precision)(y, 0)
 
 
 def pairs(subject: Subject, config: Config, images: Tensor, numbers: Tensor) -> Tensor:

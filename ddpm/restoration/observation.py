@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ddpm.restoration.degradation import Degradation
-from ddpm.samplers.steps import time_grid
+from ddpm.samplers.levels import time_grid
 from ddpm.schedules import Schedule
 
 #: Rounding to 8 bits, as noise on values in [-1, 1]: nothing that was ever a file is known more exactly.
@@ -52,7 +52,7 @@ def restoring_times(
     word counts for nothing: no evaluation is spent there. Where something is not seen at all that is T-1.
     """
     worst = float(observation.spread.max())
-    levels = ((1 - schedule.alphas_cumprod) / schedule.alphas_cumprod).sqrt()
-    above = int((levels < worst).sum())  # the first timestep whose noise is at least as strong
-    count = min(above + 1, schedule.timesteps)
-    return time_grid(count, min(steps, count), spacing)
+    noise = ((1 - schedule.alphas_cumprod) / schedule.alphas_cumprod).sqrt()
+    above = int((noise < worst).sum())  # the first timestep whose noise is at least as strong
+    count = min(above + 1, int(noise.isfinite().sum()))  # where nothing of the image is left, nothing fits
+    return time_grid(schedule.until(count), min(steps, count), spacing)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from ddpm.diffusion import predict_x0, q_sample
-from ddpm.samplers.steps import Denoiser, Noise, SampleStep, clipped
+from ddpm.diffusion import q_sample
+from ddpm.samplers.steps import Denoiser, Noise, SampleStep
 from ddpm.schedules import Schedule
 
 
@@ -21,7 +21,6 @@ def repaint(
     known: Tensor,
     *,
     resamplings: int = 10,
-    clip: bool = True,
 ) -> Iterator[SampleStep]:
     """Fills what is not seen, step by step over the descending `times` (algorithm 1, jump length 1).
 
@@ -41,7 +40,7 @@ def repaint(
                 beta = 1 - alpha_bar / previous
                 x = q_sample(x, noise(draw), 1 - beta)  # one step of the forward process back up
                 draw += 1
-            x_0 = clipped(predict_x0(x, denoise(x, time), alpha_bar), clip)
+            x_0 = denoise(x, time).x_0
             filled = _reverse(x, x_0, alpha_bar, previous, noise(draw))
             x = torch.where(seen, q_sample(known, noise(draw + 1), previous), filled)
             draw, index = draw + 2, index + 1

@@ -16,8 +16,9 @@ from ddpm.restoration.degradation import Degradation
 from ddpm.restoration.observation import ROUNDING, Observation, restoring_times
 from ddpm.restoration.repaint import repaint
 from ddpm.restoration.tiles import tiled
-from ddpm.samplers.steps import Noise, SampleStep, time_grid
-from ddpm.sampling import denoiser
+from ddpm.samplers.levels import time_grid
+from ddpm.samplers.steps import Denoised, Denoiser, Noise, SampleStep
+from ddpm.sampling import NetworkDenoiser, evaluator
 
 
 def restore(
@@ -41,11 +42,12 @@ def restore(
     EngineError where it is to do anything else.
     """
     restoration, schedule = config.restoration, schedules.make(config.diffusion)
-    plain = denoiser(network, precision)
-    denoise = tiled(plain, config.data.shape[1], batch_size=restoration.batch_size)
+    denoise = tiled(
+        _denoiser(network, config, precision), config.data.shape[1], batch_size=restoration.batch_size
+    )
     if config.training.objective != "simple":
         check_task(config)
-        clean = denoise(measurement, 0)
+        clean = denoise(measurement, 0).x_0
         yield SampleStep(1, 1, 0, clean, clean)
         return
     steps = restoration.resolved_steps(schedule.timesteps)
@@ -53,7 +55,7 @@ def restore(
     observed = Observation.of(degradation, measurement, max(sigma, ROUNDING))
     if restoration.method == "repaint":
         seen = degradation.singulars.to(measurement) > 0
-        times = time_grid(schedule.timesteps, steps, restoration.spacing)
+        times = time_grid(schedule, steps, restoration.spacing)
         yield from repaint(denoise, schedule, times, noise, seen, measurement)
         return
     times = restoring_times(schedule, observed, steps, restoration.spacing)
@@ -66,6 +68,14 @@ def restore(
         yield from posterior(
             denoise, schedule, times, noise, degradation, observed, eta=restoration.eta_unseen
         )
+
+
+def _denoiser(network: nn.Module, config: Config, precision: torch.dtype) -> Denoiser:
+    """Of a diffusion model, or of a network that learned to denoise and knows no timestep."""
+    if config.training.objective == "simple":
+        return NetworkDenoiser(network, config, precision=precision)
+    ask = evaluator(network, precision)
+    return lambda x, time: Denoised(ask(x, time))
 
 
 def check_task(config: Config) -> None:

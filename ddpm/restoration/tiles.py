@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ddpm.samplers.steps import Denoiser
+from ddpm.samplers.steps import Denoised, Denoiser
 
 #: Share of a tile that it has in common with the next, at least.
 OVERLAP = 0.25
@@ -22,7 +22,7 @@ def tiled(denoise: Denoiser, size: int, *, overlap: float = OVERLAP, batch_size:
     step = _step(size, overlap)
     ramp = _ramp(size, size - step)
 
-    def denoise_tiles(x: Tensor, time: int) -> Tensor:
+    def denoise_tiles(x: Tensor, time: int) -> Denoised:
         height, width = x.shape[-2:]
         if (height, width) == (size, size):
             return denoise(x, time)
@@ -39,10 +39,10 @@ def tiled(denoise: Denoiser, size: int, *, overlap: float = OVERLAP, batch_size:
         for start in range(0, len(places), batch_size):
             part = places[start : start + batch_size]
             tiles = torch.stack([x[i, :, top : top + size, left : left + size] for i, top, left in part])
-            found = denoise(tiles.contiguous(memory_format=torch.channels_last), time)
+            found = denoise(tiles.contiguous(memory_format=torch.channels_last), time).x_0
             for (i, top, left), tile in zip(part, found, strict=True):
                 total[i, :, top : top + size, left : left + size] += weights * tile
-        return total / weight
+        return Denoised(total / weight)
 
     return denoise_tiles
 

@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Literal
 
-from ddpm.diffusion import predict_x0
-from ddpm.samplers.steps import Denoiser, Noise, SampleStep, clipped
-from ddpm.schedules import Schedule
+import torch
+from torch import Tensor
+
+from ddpm.samplers.levels import Level
+from ddpm.samplers.steps import Denoiser, Noise, SampleStep
 
 
 def ddpm(
     denoise: Denoiser,
-    schedule: Schedule,
-    times: Sequence[int],
+    levels: Sequence[Level],
     noise: Noise,
     *,
-    variance: Literal["fixed_large", "fixed_small"] = "fixed_large",
-    clip: bool = True,
+    variance: Literal["fixed_large", "fixed_small", "learned_range"] = "fixed_large",
 ) -> Iterator[SampleStep]:
-    """Draws images step by step over the descending `times`; one evaluation of `denoise` each.
+    """Draws images step by step down the `levels`; one evaluation of `denoise` each.
 
-    The variance of a reverse step is beta (fixed_large) or the posterior's (fixed_small), both of the
-    process that visits `times` alone; the last step adds no noise.
+    The variance of a reverse step is beta (fixed_large), the posterior's (fixed_small), or learned in
+    between, all of the process that visits these levels alone; the last step adds no noise.
     """
-    x = noise(0)
-    for i, time in enumerate(times):
-        alpha_bar = float(schedule.alphas_cumprod[time])
-        previous = float(schedule.alphas_cumprod[times[i + 1]]) if i + 1 < len(times) else 1.0
-        beta = 1 - alpha_bar / previous
-        x_0 = clipped(predict_x0(x, denoise(x, time), alpha_bar), clip)
-        # Posterior of the step before, given x_t and x_0 (eq. 7).
-        mean = previous**0.5 * beta / (1 - alpha_bar) * x_0
-        mean = mean + (alpha_bar / previous) ** 0.5 * (1 - previous) / (1 - alpha_bar) * x
-        small = (1 - previous) / (1 - alpha_bar) * beta
-        if i + 1 < len(times):
-            x = mean + (beta if variance == "fixed_large" else small) ** 0.5 * noise(i + 1)
-        else:
-            x = mean
-        yield SampleStep(i + 1, len(times), time, x, x_0)
+    x, total = noise(0), len(levels) - 1
+    for i, (now, below) in enumerate(pairwise(levels)):
+        found = denoise(x, now.time)
+        x = posterior_mean(x, found.x_0, now, below)
+        if i + 1 < total:
+            x = x + _spread(now, below, variance, found.fraction) * noise(i + 1)
+        yield SampleStep(i + 1, total, now.time, x, found.x_0)
+
+
+def posterior_mean(x: Tensor, x_0: Tensor, now: Level, below: Level) -> Tensor:
+    """Mean of q(x_below | x_now, x_0) (Ho et al. 2020, eq. 7), x and x_0 (N, C, H, W)."""
+    kept = now.alpha_bar / below.alpha_bar  # 1 - beta of this step
+    mean = below.alpha * (1 - kept) / now.sigma**2 * x_0
+    return mean + kept**0.5 * below.sigma**2 / now.sigma**2 * x
+
+
+def _spread(now: Level, below: Level, variance: str, fraction: Tensor | None) -> Tensor | float:
+    """Standard deviation of the step from `now` to `below`."""
+    large = 1 - now.alpha_bar / below.alpha_bar
+    small = below.sigma**2 / now.sigma**2 * large
+    if variance == "learned_range":
+        assert fraction is not None, "the network tells no variance"
+        return torch.exp(0.5 * (fraction * math.log(large) + (1 - fraction) * math.log(small)))
+    return (large if variance == "fixed_large" else small) ** 0.5

@@ -13,7 +13,7 @@ from ddpm.configfiles import ConfigError
 from ddpm.restoration.restoring import check_task
 from ddpm.serving.limits import Limits, Refusal, TooMuch
 
-GENERATE = ("count", "seed", "sampler", "steps", "eta", "spacing")
+GENERATE = ("count", "seed", "sampler", "steps", "eta", "spacing", "rho", "clip")
 RESTORE = tuple(key for key in RestorationConfig.model_fields if key not in ("count", "batch_size"))
 #: Images are numbered by 32 bits.
 _NUMBERS = 2**32
@@ -31,11 +31,11 @@ class Generation:
     def key(self) -> tuple[object, ...]:
         """Equal for those that can be drawn together."""
         own = self.config.sampling
-        return ("generate", own.sampler, self.evaluations, own.eta, own.spacing)
+        return ("generate", own.sampler, self.evaluations, own.eta, own.spacing, own.rho, own.clip)
 
     @property
     def evaluations(self) -> int:
-        return self.config.sampling.resolved_steps(self.config.diffusion.timesteps)
+        return self.config.sampling.evaluations(self.config.diffusion.timesteps)
 
 
 def generation(body: bytes, config: Config, limits: Limits) -> Generation:

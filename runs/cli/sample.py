@@ -25,10 +25,12 @@ ddpm-tui sample mnist-1 -n 1000 --out digits/       a folder of single images
 #: Options that stand for a key of [sampling]: checked as `--set` is, by the models.
 OPTIONS = {
     "count": (("-n", "--count"), "images"),
-    "sampler": (("--sampler",), "ddpm or ddim"),
-    "steps": (("--steps",), "network evaluations per image"),
+    "sampler": (("--sampler",), "ddpm, ddim, euler, heun, dpmpp-2m, dpmpp-3m, unipc or ipndm"),
+    "steps": (("--steps",), "steps per image: a network evaluation each, heun two but one in the last"),
     "eta": (("--eta",), "noise of DDIM: 0 deterministic, 1 ancestral"),
-    "spacing": (("--spacing",), "timesteps used: uniform or quadratic"),
+    "spacing": (("--spacing",), "timesteps used: uniform, quadratic, log_snr or karras"),
+    "rho": (("--rho",), "karras: above 1 denser near the image"),
+    "clip": (("--clip",), "cut predicted images to the range of pixels: true or false"),
     "seed": (("--seed",), "of the images"),
     "batch_size": (("--batch-size",), "images computed at once"),
 }

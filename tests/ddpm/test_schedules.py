@@ -45,7 +45,7 @@ def test_cosine_alpha_bar_is_eq_17_until_beta_is_capped(timesteps: int) -> None:
     assert schedule.betas.max().item() == schedules.COSINE_MAX_BETA
 
 
-@pytest.mark.parametrize("shape", ["linear", "scaled_linear", "cosine"])
+@pytest.mark.parametrize("shape", ["linear", "scaled_linear", "cosine", "sigmoid"])
 def test_every_schedule_loses_signal_and_has_its_posterior(shape: str) -> None:
     schedule = schedules.make(DiffusionConfig(schedule=shape, timesteps=100))  # type: ignore[arg-type]
     assert (schedule.alphas_cumprod.diff() < 0).all()
@@ -53,3 +53,33 @@ def test_every_schedule_loses_signal_and_has_its_posterior(shape: str) -> None:
     posterior = schedule.posterior_variance()
     assert posterior[0] == 0  # nothing is left unsure at the last step
     assert (posterior <= schedule.betas).all()
+
+
+def test_sigmoid_alpha_bar_is_jabri_et_als() -> None:
+    schedule = schedules.from_betas(schedules.sigmoid(1000))
+
+    def f(t: float) -> float:
+        low, high = 1 / (1 + math.exp(3)), 1 / (1 + math.exp(-3))
+        return (1 / (1 + math.exp(-3 + 6 * t / 1000)) - low) / (high - low)
+
+    for t in (0, 500, 998):
+        assert schedule.alphas_cumprod[t].item() == pytest.approx(f(t + 1), rel=1e-9)
+
+
+@pytest.mark.parametrize("shape", ["linear", "scaled_linear", "cosine", "sigmoid"])
+def test_zero_terminal_snr_shifts_and_stretches_the_signal(shape: str) -> None:
+    """Lin et al. 2024, algorithm 1: linear in sqrt(alpha-bar), the start kept, nothing left at the end."""
+    plain = schedules.make(DiffusionConfig(schedule=shape)).alphas_cumprod.sqrt()  # type: ignore[arg-type]
+    config = DiffusionConfig(schedule=shape, zero_terminal_snr=True, prediction="v")  # type: ignore[arg-type]
+    signal = schedules.make(config).alphas_cumprod.sqrt()
+    assert signal[-1] == 0
+    assert signal[0].item() == pytest.approx(plain[0].item(), rel=1e-12)
+    share = (plain - plain[-1]) / (plain[0] - plain[-1])
+    assert torch.allclose(signal, share * plain[0], atol=1e-9)
+
+
+def test_the_first_part_of_a_process_is_one() -> None:
+    schedule = schedules.make(DiffusionConfig())
+    part = schedule.until(300)
+    assert part.timesteps == 300
+    assert torch.equal(part.alphas_cumprod, schedule.alphas_cumprod[:300])

@@ -83,7 +83,7 @@ async def test_the_command_follows_the_fields(home) -> None:
         assert command[3:5] == ("-n", "50000")
         assert command[command.index("--convention") + 1] == "pytorch-fid"
         assert command[command.index("--sampler") + 1] == "ddpm"
-        await until(pilot, lambda: "50,000 images by ancestral sampling, 1,000 evaluations" in words_of(app))
+        await until(pilot, lambda: "50,000 images by ddpm, 1,000 evaluations" in words_of(app))
         await pilot.press("ctrl+y")
         assert "ddpm-tui evaluate 1@200 -n 50000" in app.clipboard
 

@@ -146,7 +146,7 @@ async def test_sampling_begins_with_the_latest_checkpoint(home) -> None:
         await until(pilot, lambda: isinstance(app.screen, SampleScreen) and app.screen._command())
         screen = app.screen
         assert screen._command()[:3] == ("ddpm-tui", "sample", "1@200")
-        assert "64 images by DDIM, 50 evaluations" in text_of(app)
+        assert "64 images by ddim, 50 evaluations" in text_of(app)
         await pilot.press("down")
         await until(pilot, lambda: screen._command()[2] == "1@100")
         await pilot.press("enter")

@@ -23,7 +23,7 @@ class SampleScreen(CheckpointScreen):
 
     place = "sample"
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("sample")]
-    FIELDS = tuple(f"sampling.{name}" for name in ("sampler", "steps", "eta", "spacing", "count", "seed"))
+    FIELDS = tuple(f"sampling.{name}" for name in ("sampler", "steps", "spacing", "eta", "count", "seed"))
     TITLE, PURPOSE = "Sample", "to draw with"
     LAUNCH = Content("Draw them  ^l")
 
@@ -58,8 +58,7 @@ class SampleScreen(CheckpointScreen):
 
 
 def drawing(count: int, config: Config) -> str:
-    """ "64 images by DDIM, 50 evaluations of the network each."."""
+    """ "64 images by ddim, 50 evaluations of the network each."."""
     sampling: SamplingConfig = config.sampling
-    steps = sampling.resolved_steps(config.diffusion.timesteps)
-    kind = "ancestral sampling" if sampling.sampler == "ddpm" else "DDIM"
-    return f"{count:,} images by {kind}, {steps:,} evaluations of the network each."
+    asked = sampling.evaluations(config.diffusion.timesteps)
+    return f"{count:,} images by {sampling.sampler}, {asked:,} evaluations of the network each."

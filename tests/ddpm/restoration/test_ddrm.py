@@ -19,7 +19,8 @@ from ddpm.restoration.degradation import Degradation
 from ddpm.restoration.observation import Observation, noise_level, restoring_times
 from ddpm.restoration.pixelwise import Greying, Masking
 from ddpm.restoration.separable import Separable, averaging, blurring, gaussian
-from ddpm.samplers.steps import Denoiser, time_grid
+from ddpm.samplers.levels import time_grid
+from ddpm.samplers.steps import Denoised, Denoiser
 from ddpm.schedules import Schedule
 
 SHAPE = (3, 4, 4)
@@ -56,14 +57,14 @@ class Prior:
         return self._of.from_spectral(s)
 
     def denoiser(self, schedule: Schedule) -> Denoiser:
-        """The noise in x_t that is right on average."""
+        """The image in x_t that is right on average."""
 
-        def denoise(x_t: Tensor, time: int) -> Tensor:
+        def denoise(x_t: Tensor, time: int) -> Denoised:
             alpha_bar = float(schedule.alphas_cumprod[time])
             s = self._of.to_spectral(x_t)
             gain = alpha_bar**0.5 * self.variance / (alpha_bar * self.variance + 1 - alpha_bar)
             x_0 = self.mean + gain * (s - alpha_bar**0.5 * self.mean)
-            return self._of.from_spectral((s - alpha_bar**0.5 * x_0) / (1 - alpha_bar) ** 0.5)
+            return Denoised(self._of.from_spectral(x_0))
 
         return denoise
 
@@ -93,7 +94,7 @@ def test_posterior_samples_have_the_posterior_s_mean_and_variance(name: str, sig
     prior = Prior(of)
     seen = observed(of, prior, sigma)
     times = restoring_times(SCHEDULE, seen, 300)
-    *_, last = posterior(prior.denoiser(SCHEDULE), SCHEDULE, times, noise, of, seen, clip=False)
+    *_, last = posterior(prior.denoiser(SCHEDULE), SCHEDULE, times, noise, of, seen)
     s = of.to_spectral(last.x_t)
     mean, variance = prior.posterior(seen)
     standard_error = 4 / math.sqrt(COUNT)
@@ -109,7 +110,7 @@ def test_posterior_samples_grow_exact_with_the_steps() -> None:
     errors = []
     for steps in (4, 16, 64):
         times = restoring_times(SCHEDULE, seen, steps)
-        *_, last = posterior(prior.denoiser(SCHEDULE), SCHEDULE, times, noise, of, seen, clip=False)
+        *_, last = posterior(prior.denoiser(SCHEDULE), SCHEDULE, times, noise, of, seen)
         variance = prior.posterior(seen)[1].expand(COUNT, *SHAPE)[0]
         errors.append(float((last.x_t.var(0) - variance).mean().abs()))
     assert errors[0] > 3 * errors[1] > 6 * errors[2]
@@ -124,13 +125,12 @@ def test_ddrm_restores_what_is_seen_exactly_and_draws_the_rest_from_the_prior(na
     *_, last = ddrm(
         prior.denoiser(SCHEDULE),
         SCHEDULE,
-        time_grid(1000, 300, "uniform"),
+        time_grid(SCHEDULE, 300, "uniform"),
         noise,
         of,
         seen,
         eta=0.0,
         eta_unseen=0.0,
-        clip=False,
     )
     s = of.to_spectral(last.x_t)
     known = torch.broadcast_to(seen.spread == 0, s.shape)
@@ -147,7 +147,7 @@ def test_ddrm_has_the_law_of_the_paper_s_recursion(eta: float, eta_b: float, sig
     of = degradation("shrink")
     prior = Prior(of)
     seen = observed(of, prior, sigma)
-    times = time_grid(1000, 20, "uniform")
+    times = time_grid(SCHEDULE, 20, "uniform")
     *_, last = ddrm(
         prior.denoiser(SCHEDULE),
         SCHEDULE,
@@ -158,7 +158,6 @@ def test_ddrm_has_the_law_of_the_paper_s_recursion(eta: float, eta_b: float, sig
         eta=eta,
         eta_b=eta_b,
         eta_unseen=eta,
-        clip=False,
     )
     s = of.to_spectral(last.x_t)
     mean, variance = _law(prior, seen, times, eta, eta_b)
@@ -204,9 +203,9 @@ def test_no_evaluation_is_spent_above_the_noise() -> None:
     assert noise_level(SCHEDULE, times[0]) >= 0.1 > noise_level(SCHEDULE, times[0] - 1)
     assert restoring_times(SCHEDULE, Observation.of(of, torch.zeros(1, *SHAPE), 0.0), 20) == [0]
     masked = Observation.of(degradation("inpaint"), torch.zeros(1, *SHAPE), 0.1)
-    assert restoring_times(SCHEDULE, masked, 20) == time_grid(1000, 20, "uniform")
+    assert restoring_times(SCHEDULE, masked, 20) == time_grid(SCHEDULE, 20, "uniform")
     strong = Observation.of(of, torch.zeros(1, *SHAPE), 1e6)
-    assert restoring_times(SCHEDULE, strong, 20) == time_grid(1000, 20, "uniform")
+    assert restoring_times(SCHEDULE, strong, 20) == time_grid(SCHEDULE, 20, "uniform")
 
 
 def test_the_state_is_told_in_the_scale_of_the_forward_process() -> None:
@@ -214,8 +213,8 @@ def test_the_state_is_told_in_the_scale_of_the_forward_process() -> None:
     of = degradation("inpaint")
     prior = Prior(of)
     seen = observed(of, prior, 0.0)
-    times = time_grid(1000, 10, "uniform")
-    steps = list(ddrm(prior.denoiser(SCHEDULE), SCHEDULE, times, noise, of, seen, clip=False))
+    times = time_grid(SCHEDULE, 10, "uniform")
+    steps = list(ddrm(prior.denoiser(SCHEDULE), SCHEDULE, times, noise, of, seen))
     assert [(step.index, step.total, step.timestep) for step in steps] == [
         (i + 1, 10, time) for i, time in enumerate(times)
     ]
@@ -223,15 +222,3 @@ def test_the_state_is_told_in_the_scale_of_the_forward_process() -> None:
     for step, following in zip(steps, times[1:], strict=False):
         variance = step.x_t.var(0)[shown].mean()
         assert float(variance) == pytest.approx(1 - float(SCHEDULE.alphas_cumprod[following]), rel=0.05)
-
-
-def test_predictions_are_clipped_unless_asked_not_to() -> None:
-    of = degradation("denoise")
-    seen = Observation.of(of, torch.full((1, *SHAPE), 5.0), 0.5)
-
-    def one(number: int) -> Tensor:
-        return noise(number)[:1]
-
-    for method in (ddrm, posterior):
-        for step in method(lambda x, _: 0 * x, SCHEDULE, [200, 0], one, of, seen):
-            assert float(step.x_0.abs().max()) <= 1

@@ -11,7 +11,8 @@ from ddpm import schedules
 from ddpm.config import DiffusionConfig
 from ddpm.randomness import normal
 from ddpm.restoration.repaint import repaint
-from ddpm.samplers.steps import time_grid
+from ddpm.samplers.levels import time_grid
+from ddpm.samplers.steps import Denoised
 
 SCHEDULE = schedules.make(DiffusionConfig())
 SHAPE, COUNT = (1, 1, 2), 6000
@@ -20,12 +21,11 @@ SEEN = torch.tensor([True, False])
 KNOWN = torch.tensor([0.8, 0.0])
 
 
-def denoise(x_t: Tensor, time: int) -> Tensor:
-    """The noise in x_t that is right on average, the pixels being N(0, COVARIANCE)."""
+def denoise(x_t: Tensor, time: int) -> Denoised:
+    """The image in x_t that is right on average, the pixels being N(0, COVARIANCE)."""
     alpha_bar = float(SCHEDULE.alphas_cumprod[time])
     total = alpha_bar * COVARIANCE + (1 - alpha_bar) * torch.eye(2)
-    x_0 = x_t @ (alpha_bar**0.5 * COVARIANCE @ torch.linalg.inv(total)).T
-    return (x_t - alpha_bar**0.5 * x_0) / (1 - alpha_bar) ** 0.5
+    return Denoised(x_t @ (alpha_bar**0.5 * COVARIANCE @ torch.linalg.inv(total)).T)
 
 
 def noise(number: int) -> Tensor:
@@ -33,8 +33,8 @@ def noise(number: int) -> Tensor:
 
 
 def filled(resamplings: int, steps: int = 50) -> Tensor:
-    times = time_grid(1000, steps, "uniform")
-    *_, last = repaint(denoise, SCHEDULE, times, noise, SEEN, KNOWN, resamplings=resamplings, clip=False)
+    times = time_grid(SCHEDULE, steps, "uniform")
+    *_, last = repaint(denoise, SCHEDULE, times, noise, SEEN, KNOWN, resamplings=resamplings)
     return last.x_t
 
 
@@ -58,7 +58,7 @@ def test_with_more_steps_what_is_filled_varies_as_it_should() -> None:
 
 
 def test_evaluations_are_counted() -> None:
-    steps = list(repaint(denoise, SCHEDULE, [999, 500, 0], noise, SEEN, KNOWN, resamplings=4, clip=False))
+    steps = list(repaint(denoise, SCHEDULE, [999, 500, 0], noise, SEEN, KNOWN, resamplings=4))
     assert [step.index for step in steps] == list(range(1, 10))
     assert {step.total for step in steps} == {9}
     assert [step.timestep for step in steps] == [999] * 4 + [500] * 4 + [0]
