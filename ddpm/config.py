@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from ddpm.config_restoration import DenoisingConfig, RestorationConfig, Task
+from ddpm.config_section import Section
+
+__all__ = ["DenoisingConfig", "RestorationConfig", "Section", "Task"]  # from here as well
 
 #: What a network is trained to say of x_t: the noise, the image, or the velocity between them.
 Prediction = Literal["epsilon", "x0", "v"]
+#: Of a step back: beta, beta-tilde, or learned between the two.
+Variance = Literal["fixed_large", "fixed_small", "learned_range"]
 Dataset = Literal["mnist", "fashion-mnist", "cifar10", "digits", "folder"]
 
 #: (height = width, channels) of the data sets that have a fixed shape.
@@ -21,12 +28,6 @@ NATIVE_SHAPES: dict[str, tuple[int, int]] = {
     "cifar10": (32, 3),
     "digits": (8, 1),
 }
-
-
-class Section(BaseModel):
-    """A part of the configuration: immutable, and closed to unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class DataConfig(Section):
@@ -104,8 +105,9 @@ class DiffusionConfig(Section):
     prediction: Prediction = Field(
         "epsilon", description="What the network predicts: the noise, the image, or the velocity v"
     )
-    variance: Literal["fixed_large", "fixed_small"] = Field(
-        "fixed_large", description="Variance of the reverse step: beta (large) or posterior beta (small)"
+    variance: Variance = Field(
+        "fixed_large",
+        description="Variance of the reverse step: beta (large), posterior beta (small), or learned",
     )
 
     @model_validator(mode="after")
@@ -129,10 +131,21 @@ class DiffusionConfig(Section):
 class TrainingConfig(Section):
     """Optimisation of L_simple (Ho et al. 2020, eq. 14), or of a denoiser. A step is one optimiser step."""
 
-    objective: Literal["simple", "noise2same", "noise2noise", "supervised"] = Field(
-        "simple",
-        description="simple: a diffusion model; else a denoiser of one noise, that of [denoising], learned "
-        "from noisy images alone (noise2same), from pairs of noisy ones, or from clean ones",
+    objective: Literal["auto", "simple", "hybrid", "vlb", "noise2same", "noise2noise", "supervised"] = Field(
+        "auto",
+        description="auto: hybrid where the variance is learned, else simple; simple, hybrid (with the bound "
+        "for the variance), vlb (the bound alone): a diffusion model; else a denoiser of one noise, that of "
+        "[denoising], learned from noisy images alone (noise2same), from pairs of noisy ones, or clean ones",
+    )
+    weighting: Literal["none", "min_snr", "p2"] = Field(
+        "none", description="What timesteps count in L_simple: alike, min(SNR, gamma), or P2"
+    )
+    gamma: float | None = Field(
+        None, gt=0.0, le=1000.0, description="Of the weighting; unset: min_snr 5, p2 1"
+    )
+    timesteps: Literal["auto", "uniform", "loss_second_moment"] = Field(
+        "auto",
+        description="Drawn all alike, or by how large their loss was (auto: for vlb)",
     )
     steps: int = Field(100_000, ge=1, le=10**9, description="Optimiser steps in all")
     batch_size: int = Field(128, ge=1, le=65_536, description="Images per optimiser step")
@@ -156,6 +169,16 @@ class TrainingConfig(Section):
     keep_checkpoints: int = Field(2, ge=1, description="Latest checkpoints kept; milestones stay for ever")
     milestone_every: int = Field(0, ge=0, description="Steps between checkpoints that stay for ever; 0: none")
     sample_every: int = Field(5000, ge=0, description="Steps between sample grids; 0: only one at the end")
+
+    @property
+    def resolved_gamma(self) -> float:
+        return self.gamma or (5.0 if self.weighting == "min_snr" else 1.0)
+
+    def resolved_timesteps(self, objective: str) -> str:
+        """How timesteps are drawn for an objective as `Config.objective` tells it."""
+        if self.timesteps == "auto":
+            return "loss_second_moment" if objective == "vlb" else "uniform"
+        return self.timesteps
 
     @model_validator(mode="after")
     def _parts_divide_batch(self) -> Self:
@@ -250,114 +273,6 @@ class EvaluationConfig(Section):
         return self
 
 
-class DenoisingConfig(Section):
-    """The noise that a denoiser learns to undo, and how Noise2Same (Xie et al. 2020) learns it."""
-
-    sigma: float = Field(
-        0.35, ge=0.0, le=2.0, description="Gaussian noise, as a share of the range from black to white"
-    )
-    dropped: float = Field(0.0, ge=0.0, lt=1.0, description="Share of the pixels that are black as well")
-    invariance: float = Field(2.0, ge=0.0, le=100.0, description="Lambda: what L_inv of Noise2Same counts")
-    hidden: float = Field(0.005, gt=0.0, le=0.5, description="Share of the pixels that Noise2Same hides")
-
-
-Task = Literal["denoise", "inpaint", "super-resolution", "deblur", "colorize", "compressed-sensing"]
-
-
-class RestorationConfig(Section):
-    """What was done to images (y = H x + noise), and how it is undone. Lengths are pixels."""
-
-    count: int | None = Field(None, ge=1, description="Images restored of the inputs; unset: all")
-    task: Task = Field("denoise", description="What is undone")
-    degrade: bool = Field(
-        False,
-        description="The inputs are clean: degrade them first, and tell how near the restored ones come",
-    )
-    sigma: float | None = Field(
-        None,
-        ge=0.0,
-        le=1.0,
-        description="Noise, as a share of the range from black to white (25 of 255: 0.098); unset: denoise "
-        "estimates it (or adds 0.1), all else has none",
-    )
-    mask: str = Field(
-        "box",
-        description="inpaint: box (in the middle), random (pixels), or a file that is white where hidden",
-    )
-    hidden: float | None = Field(
-        None,
-        gt=0.0,
-        lt=1.0,
-        description="Share of the pixels that the mask hides; unset: box 0.25, random 0.5",
-    )
-    scale: Literal[2, 4] = Field(2, description="super-resolution: times as many pixels each way")
-    filter: Literal["average", "bicubic"] = Field("average", description="super-resolution: what shrank it")
-    kernel: Literal["uniform", "gaussian", "anisotropic"] = Field("gaussian", description="deblur: the blur")
-    width: float | None = Field(
-        None,
-        gt=0.0,
-        le=31.0,
-        description="deblur: side of the uniform blur (odd; unset: 5), or standard deviation (unset: "
-        "gaussian 1.5; anisotropic 3 across, and a third of it down)",
-    )
-    ratio: float = Field(
-        0.25, gt=0.0, le=1.0, description="compressed-sensing: random measurements for each pixel value"
-    )
-    method: Literal["ddrm", "posterior", "repaint"] = Field(
-        "ddrm",
-        description="ddrm: Kawar et al. 2022; posterior: its likeness that is exact for Gaussian data; "
-        "repaint: Lugmayr et al. 2022, for inpaint without noise",
-    )
-    steps: int | None = Field(
-        None, ge=1, description="Network evaluations per image (repaint: 10 times as many); unset: 20"
-    )
-    spacing: Literal["uniform", "quadratic"] = Field(
-        "quadratic", description="Timesteps used: evenly, or densely near the image"
-    )
-    eta: float = Field(
-        0.85, ge=0.0, le=1.0, description="ddrm: fresh noise where the measurement is noisy: 0 none, 1 all"
-    )
-    eta_unseen: float = Field(
-        1.0, ge=0.0, le=1.0, description="Fresh noise where nothing is seen (posterior: everywhere)"
-    )
-    eta_b: float = Field(1.0, ge=0.0, le=1.0, description="ddrm: share of the measurement in what is known")
-    samples: int = Field(
-        1,
-        ge=1,
-        le=256,
-        description="Restorations drawn of each image; above 1 their mean is written, and spread",
-    )
-    batch_size: int = Field(64, ge=1, le=65_536, description="Tiles computed at once; does not change them")
-    seed: int = Field(0, ge=0, lt=2**63, description="Of masks, noise and restorations")
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if self.method == "repaint" and (self.task != "inpaint" or self.sigma):
-            raise ValueError("restoration.method: repaint is for inpaint without noise; take ddrm")
-        if self.kernel == "uniform" and self.width is not None and self.width % 2 != 1:
-            raise ValueError(
-                f"restoration.width: a uniform blur has an odd number of pixels, not {self.width}"
-            )
-        return self
-
-    def resolved_steps(self, timesteps: int) -> int:
-        """Network evaluations per image of a forward process of `timesteps` steps."""
-        return self.steps or min(20, timesteps)
-
-    @property
-    def resolved_sigma(self) -> float | None:
-        """The share of the range from black to white; None where it is estimated image by image."""
-        if self.sigma is not None or self.task != "denoise":
-            return self.sigma or 0.0
-        return 0.1 if self.degrade else None
-
-    @model_validator(mode="after")
-    def _mask_is_a_path(self) -> Self:
-        if "\0" in self.mask or self.mask != self.mask.encode("utf-8", "replace").decode():
-            raise ValueError("restoration.mask: the path has characters that no configuration file can hold")
-        return self
-
-
 class Config(Section):
     """The whole resolved configuration: the same values start the same run again."""
 
@@ -393,7 +308,8 @@ class Config(Section):
                 f"sampling.spacing: {self.sampling.spacing} needs some signal at every timestep; with "
                 "diffusion.zero_terminal_snr there is uniform and quadratic"
             )
-        if self.evaluation.every and self.training.objective != "simple":
+        _check_objective(self)
+        if self.evaluation.every and not self.diffuses:
             raise ValueError(
                 f"evaluation.every: a network that learns to denoise (training.objective "
                 f"{self.training.objective}) draws no images to evaluate; it must be 0"
@@ -405,6 +321,45 @@ class Config(Section):
             )
         return self
 
+    @property
+    def objective(self) -> str:
+        """What the network is trained for: `training.objective`, with auto resolved."""
+        if self.training.objective != "auto":
+            return self.training.objective
+        return "hybrid" if self.diffusion.variance == "learned_range" else "simple"
+
+    @property
+    def diffuses(self) -> bool:
+        """Whether it is a diffusion model, which draws images; else it denoises them."""
+        return self.objective in ("simple", "hybrid", "vlb")
+
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Plain values, section by section; unset values are left out, as TOML has no null."""
         return self.model_dump(mode="json", exclude_none=True)
+
+
+def _check_objective(config: Config) -> None:
+    """ValueError where the objective does not teach what the rest asks for."""
+    learned, objective = config.diffusion.variance == "learned_range", config.objective
+    if objective == "hybrid" and not learned:
+        raise ValueError(
+            "training.objective: hybrid learns a variance; with diffusion.variance "
+            f"{config.diffusion.variance} take simple"
+        )
+    if objective == "simple" and learned:
+        raise ValueError(
+            "training.objective: simple teaches no variance; with diffusion.variance learned_range take "
+            "hybrid or vlb"
+        )
+    if not config.diffuses and learned:
+        raise ValueError(
+            f"diffusion.variance: a network that learns to denoise (training.objective {objective}) has "
+            "none; take fixed_large"
+        )
+    if config.training.weighting != "none" and objective not in ("simple", "hybrid"):
+        raise ValueError(
+            f"training.weighting: {config.training.weighting} weighs L_simple, which training.objective "
+            f"{objective} has none of; take none"
+        )
+    if config.training.timesteps == "loss_second_moment" and not config.diffuses:
+        raise ValueError("training.timesteps: a network that learns to denoise draws none; take auto")

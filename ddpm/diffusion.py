@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from ddpm.config import Prediction
 from ddpm.schedules import Schedule
@@ -65,21 +64,28 @@ class Marginals:
         alpha_bar = schedule.alphas_cumprod
         return cls(alpha_bar.sqrt().float().to(device), (1 - alpha_bar).sqrt().float().to(device))
 
+    def mixed(self, x_0: Tensor, noise: Tensor, times: Tensor) -> Tensor:
+        """x_t of images and noise (N,C,H,W), each at its own of the times int64 (N,): eq. 4."""
+        return _per_image(self.signal, times) * x_0 + _per_image(self.noise, times) * noise
 
-def simple_loss(
-    network: nn.Module,
-    marginals: Marginals,
-    x_0: Tensor,
-    times: Tensor,
-    noise: Tensor,
-    prediction: Prediction = "epsilon",
-) -> Tensor:
-    """L_simple (Ho et al. 2020, eq. 14): mean squared error of what is predicted, a float32 scalar.
+    def target(self, prediction: Prediction, x_0: Tensor, noise: Tensor, times: Tensor) -> Tensor:
+        """What the network is to say of that x_t, (N,C,H,W)."""
+        if prediction == "v":
+            return _per_image(self.signal, times) * noise - _per_image(self.noise, times) * x_0
+        return noise if prediction == "epsilon" else x_0
 
-    x_0 and noise float32 (N, C, H, W); times int64 (N,) in 0 … T-1, all on the marginals' device.
+
+def _per_image(table: Tensor, times: Tensor) -> Tensor:
+    return table[times].view(-1, 1, 1, 1)
+
+
+def split(output: Tensor, learned: bool) -> tuple[Tensor, Tensor | None]:
+    """A network's output as (what it predicts, where its log-variance lies from 0 to 1).
+
+    Where the variance is learned the output is (N,2C,H,W), its second half from -1 to 1 (Nichol & Dhariwal
+    2021, eq. 15, as released); nothing but the loss keeps it there.
     """
-    signal, spread = marginals.signal[times].view(-1, 1, 1, 1), marginals.noise[times].view(-1, 1, 1, 1)
-    target = {"epsilon": noise, "x0": x_0}.get(prediction)
-    if target is None:
-        target = signal * noise - spread * x_0
-    return F.mse_loss(network(signal * x_0 + spread * noise, times), target)
+    if not learned:
+        return output, None
+    said, between = output.chunk(2, dim=1)
+    return said, (between + 1) / 2

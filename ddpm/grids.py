@@ -24,7 +24,7 @@ PAIR_LIMIT = 36
 
 def settings(config: Config, **more: Any) -> dict[str, str]:
     """How images are made, as text for inside a PNG: everything needed to make them again."""
-    if config.training.objective != "simple":
+    if not config.diffuses:
         training = {"objective": config.training.objective, "seed": config.training.seed}
         how = {"training": training, "denoising": config.denoising.model_dump(mode="json")}
     else:
@@ -52,7 +52,7 @@ def pictures(
     None where `stopped` said so meanwhile.
     """
     count = config.sampling.count
-    if config.training.objective != "simple":
+    if not config.diffuses:
         return pairs(subject, config, *first(min(count, PAIR_LIMIT)))
     parts = []
     for numbers in batches(config.sampling, min(count, GRID_LIMIT)):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ddpm import schedules
 from ddpm.config import Config, SamplingConfig
-from ddpm.diffusion import x0_of
+from ddpm.diffusion import split, x0_of
 from ddpm.randomness import normal
 from ddpm.samplers.ddim import ddim
 from ddpm.samplers.ddpm import ddpm
@@ -77,13 +77,17 @@ class NetworkDenoiser:
     ) -> None:
         self._ask = evaluator(network, precision)
         self._prediction, self._clip = config.diffusion.prediction, clip
+        self._learned = config.diffusion.variance == "learned_range"
         self._alpha_bars: list[float] = schedules.make(config.diffusion).alphas_cumprod.tolist()
         self.evaluations = 0
 
     def __call__(self, x: Tensor, time: int) -> Denoised:
         self.evaluations += 1
-        x_0 = x0_of(self._prediction, x, self._ask(x, time), self._alpha_bars[time])
-        return Denoised(x_0.clamp(-1, 1) if self._clip else x_0)
+        said, fraction = split(self._ask(x, time), self._learned)
+        x_0 = x0_of(self._prediction, x, said, self._alpha_bars[time])
+        if fraction is not None:
+            fraction = fraction.clamp(0, 1)
+        return Denoised(x_0.clamp(-1, 1) if self._clip else x_0, fraction)
 
 
 def evaluator(network: nn.Module, precision: torch.dtype = torch.float32) -> Callable[[Tensor, int], Tensor]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ddpm.config import ModelConfig
+from ddpm.config import Config, ModelConfig
 
 
-def parameters(model: ModelConfig, image_channels: int, image_size: int) -> int:
-    """Trainable numbers of `ddpm.unet.UNet` for images of (image_channels, image_size, image_size)."""
+def parameters(config: Config) -> int:
+    """Trainable numbers of the network that `ddpm.unet.make` makes."""
+    model, (image_channels, image_size, _) = config.model, config.data.shape
     width, embedding = model.channels, 4 * model.channels
     total = _conv(image_channels, width) + _linear(width, embedding) + _linear(embedding, embedding)
     total += sum(_resnet(i, o, embedding) for i, o in _resnets(model))
@@ -16,7 +17,8 @@ def parameters(model: ModelConfig, image_channels: int, image_size: int) -> int:
     widths = [width * m for m in model.multipliers]
     total += sum(_conv(c, c) for c in widths[:-1])  # downsamplers
     total += sum(_conv(c, c) for c in widths[1:])  # upsamplers
-    return total + 2 * width + _conv(width, image_channels)
+    outputs = image_channels * (2 if config.diffusion.variance == "learned_range" else 1)
+    return total + 2 * width + _conv(width, outputs)
 
 
 def _resnets(model: ModelConfig) -> Iterator[tuple[int, int]]:

@@ -8,10 +8,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ddpm import checkpoint, devices, weights
+from ddpm import checkpoint, devices, unet, weights
 from ddpm.config import Config
 from ddpm.events import SamplesWritten, Started
-from ddpm.unet import UNet
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Subject:
 
     def drew(self, config: Config, path: str, count: int) -> SamplesWritten:
         """That the grid `path`, relative to the run's directory, shows its first `count` images."""
-        if config.training.objective != "simple":
+        if not config.diffuses:
             seed = config.training.seed
             return SamplesWritten(self.step, self.images_seen, path, count, seed, "denoiser", 1)
         sampling = config.sampling
@@ -56,8 +55,7 @@ def from_checkpoint(folder: Path, config: Config, device: torch.device) -> Subje
     Raises CheckpointError where they cannot be read or are another network's.
     """
     saved = checkpoint.open_folder(folder)
-    channels, size, _ = config.data.shape
-    network = UNet(config.model, channels, size)
+    network = unet.make(config)
     weights.load(network, saved, checkpoint.EMA if config.sampling.ema else checkpoint.MODEL)
     network = network.to(device).to(memory_format=torch.channels_last).eval()
     precision = devices.precision(config.training.precision, device)

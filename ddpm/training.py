@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from ddpm import checkpoint, data, devices, grids, objectives, weights
+from ddpm import checkpoint, data, devices, grids, objectives, unet, weights
 from ddpm.config import Config
 from ddpm.ema import EMA
 from ddpm.errors import EngineError
@@ -35,7 +35,9 @@ from ddpm.meter import Meter
 from ddpm.optimizer import learning_rate, load_state, make_optimizer, state_tensors
 from ddpm.randomness import derive
 from ddpm.subject import Subject
-from ddpm.unet import UNet
+
+#: Of the names, in a checkpoint, of what the objective has learned.
+OBJECTIVE = "objective."
 
 
 class Training:
@@ -107,10 +109,9 @@ class Training:
     def _prepare(self, images: Tensor) -> None:
         config, device = self._config, self._device
         devices.be_deterministic(device)
-        channels, size, _ = config.data.shape
         self._feed = Feed(images, config, device)
         self._objective = objectives.make(config, device)
-        network = UNet(config.model, channels, size).to(device).to(memory_format=torch.channels_last)
+        network = unet.make(config).to(device).to(memory_format=torch.channels_last)
         self._network = network.train()
         self._ema = EMA(network, config.training.ema_decay)
         self._optimizer = make_optimizer(network, config.training)
@@ -153,6 +154,7 @@ class Training:
             weights.fill(self._network, state[checkpoint.MODEL], saved.path / checkpoint.MODEL)
             weights.fill(self._ema.network, state[checkpoint.EMA], saved.path / checkpoint.EMA)
             load_state(self._optimizer, self._network, state[checkpoint.TRAINING])
+            self._objective.load(_part(state[checkpoint.TRAINING], OBJECTIVE))
         except (KeyError, RuntimeError) as error:
             raise checkpoint.CheckpointError(f"{saved.path}: not of this training: {error}") from None
         self.step = saved.step
@@ -258,8 +260,12 @@ class Training:
         return {
             checkpoint.MODEL: weights.to_bytes(self._network),
             checkpoint.EMA: weights.to_bytes(self._ema.network),
-            checkpoint.TRAINING: safetensors.torch.save(state_tensors(self._optimizer, self._network)),
+            checkpoint.TRAINING: safetensors.torch.save(self._training_state()),
         }
+
+    def _training_state(self) -> dict[str, Tensor]:
+        learned = {f"{OBJECTIVE}{name}": tensor for name, tensor in self._objective.state().items()}
+        return state_tensors(self._optimizer, self._network) | learned
 
     def _state(self, milestone: bool) -> dict[str, Any]:
         return {
@@ -298,3 +304,7 @@ class Training:
             yield Subject(network, self._device, self._precision, self.step, self.images_seen)
         finally:
             network.train(was_training)
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}

@@ -12,15 +12,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ddpm.config import ModelConfig
+from ddpm.config import Config, ModelConfig
 
 _NORM_EPS = 1e-6
 
 
 class UNet(nn.Module):
-    """(N, C, H, W) and timesteps (N,) to (N, C, H, W); C is 1 or 3, H = W divisible by the depth."""
+    """(N, C, H, W) and timesteps (N,) to (N, outputs, H, W); H = W divisible by the depth.
 
-    def __init__(self, config: ModelConfig, image_channels: int, image_size: int) -> None:
+    outputs: channels of what is predicted, C unless given.
+    """
+
+    def __init__(
+        self, config: ModelConfig, image_channels: int, image_size: int, outputs: int | None = None
+    ) -> None:
         super().__init__()
         width, groups = config.channels, group_count(config.channels)
         widths = [width * m for m in config.multipliers]
@@ -46,7 +51,7 @@ class UNet(nn.Module):
             self.up_blocks.append(up)
             current = out
         self.conv_norm_out = nn.GroupNorm(groups, width, eps=_NORM_EPS)
-        self.conv_out = nn.Conv2d(width, image_channels, 3, padding=1)
+        self.conv_out = nn.Conv2d(width, outputs or image_channels, 3, padding=1)
         self._initialise()
 
     def forward(self, x: Tensor, timesteps: Tensor) -> Tensor:
@@ -75,6 +80,13 @@ class UNet(nn.Module):
                 for parameter in module.to_out.parameters():
                     nn.init.zeros_(parameter)
         nn.init.zeros_(self.conv_out.weight)
+
+
+def make(config: Config) -> UNet:
+    """The network of a configuration; with twice the channels where it tells a variance as well."""
+    channels, size, _ = config.data.shape
+    learned = config.diffusion.variance == "learned_range"
+    return UNet(config.model, channels, size, 2 * channels if learned else channels)
 
 
 def group_count(channels: int) -> int:

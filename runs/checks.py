@@ -36,10 +36,10 @@ def check_has_checkpoints(run: RunDirectory) -> None:
 def check_draws(run: RunDirectory) -> None:
     """RunError for a run that is no training, or whose network learned to denoise and draws no images."""
     check_has_checkpoints(run)
-    objective = run.config().training.objective
-    if objective != "simple":
+    config = run.config()
+    if not config.diffuses:
         raise RunError(
-            f"{run.name} (#{run.id}) learned to denoise (training.objective {objective}): it draws no "
+            f"{run.name} (#{run.id}) learned to denoise (training.objective {config.objective}): it draws no "
             "images; `restore` works with it"
         )
 

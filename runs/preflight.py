@@ -81,8 +81,7 @@ def checkpoint_bytes(config: Config) -> int:
     `keep_checkpoints`, one more while it is written, and every milestone.
     """
     training = config.training
-    channels, size, _ = config.data.shape
-    one = 4 * 4 * sizes.parameters(config.model, channels, size)
+    one = 4 * 4 * sizes.parameters(config)
     milestones = training.steps // training.milestone_every if training.milestone_every else 0
     written = training.steps // training.checkpoint_every + 1
     return one * (min(training.keep_checkpoints, written) + 1 + milestones)

@@ -25,11 +25,10 @@ def check_restoration(config: Config) -> None:
     """ConfigError where the task is none for such a model, all that is wrong at once."""
     restoration, problems = config.restoration, []
     channels = config.data.shape[0]
-    objective = config.training.objective
-    if objective != "simple" and restoration.task != "denoise":
+    if not config.diffuses and restoration.task != "denoise":
         problems.append(
-            f"restoration.task: this run learned to denoise ({objective}); {restoration.task} needs a run "
-            "with training.objective simple"
+            f"restoration.task: this run learned to denoise ({config.objective}); {restoration.task} needs a "
+            "diffusion model"
         )
     if restoration.task == "colorize" and channels == 1:
         problems.append("restoration.task: colorize needs a model of colour images; this one knows grey")

@@ -143,7 +143,7 @@ def _rounded(sigma: float) -> float:
 def _noise(config: Config) -> DenoisingConfig:
     """What clean images get: the noise that a denoiser has learned, but for what is given; else Gaussian."""
     restoration = config.restoration
-    if config.training.objective == "simple":
+    if config.diffuses:
         return DenoisingConfig(sigma=restoration.resolved_sigma or 0.0)
     known = config.denoising
     return known if restoration.sigma is None else known.model_copy(update={"sigma": restoration.sigma})

@@ -79,6 +79,12 @@ class Denoising:
             return noise2same_loss(f, given, other, self._denoising.invariance * float(given.std()))
         return F.mse_loss(f(given), other)
 
+    def state(self) -> dict[str, Tensor]:
+        return {}
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        pass
+
     def _noisy(self, batch: Batch, which: int) -> Tensor:
         return noisy(batch.images, batch.numbers, self._denoising, self._seed, which)
 

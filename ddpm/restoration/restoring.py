@@ -45,7 +45,7 @@ def restore(
     denoise = tiled(
         _denoiser(network, config, precision), config.data.shape[1], batch_size=restoration.batch_size
     )
-    if config.training.objective != "simple":
+    if not config.diffuses:
         check_task(config)
         clean = denoise(measurement, 0).x_0
         yield SampleStep(1, 1, 0, clean, clean)
@@ -72,7 +72,7 @@ def restore(
 
 def _denoiser(network: nn.Module, config: Config, precision: torch.dtype) -> Denoiser:
     """Of a diffusion model, or of a network that learned to denoise and knows no timestep."""
-    if config.training.objective == "simple":
+    if config.diffuses:
         return NetworkDenoiser(network, config, precision=precision)
     ask = evaluator(network, precision)
     return lambda x, time: Denoised(ask(x, time))
@@ -81,16 +81,16 @@ def _denoiser(network: nn.Module, config: Config, precision: torch.dtype) -> Den
 def check_task(config: Config) -> None:
     """EngineError where a denoiser is asked for what only a diffusion model can restore."""
     task = config.restoration.task
-    if config.training.objective != "simple" and task != "denoise":
+    if not config.diffuses and task != "denoise":
         raise EngineError(
-            f"restoration.task: this run learned to denoise ({config.training.objective}); {task} needs a "
-            "run with training.objective simple"
+            f"restoration.task: this run learned to denoise ({config.objective}); {task} needs a diffusion "
+            "model"
         )
 
 
 def evaluations(config: Config) -> int:
     """Steps that `restore` takes at most."""
-    if config.training.objective != "simple":
+    if not config.diffuses:
         return 1
     steps = config.restoration.resolved_steps(config.diffusion.timesteps)
     return (steps - 1) * 10 + 1 if config.restoration.method == "repaint" else steps

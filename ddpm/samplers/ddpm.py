@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Literal
 
 import torch
 from torch import Tensor
 
+from ddpm.config import Variance
 from ddpm.samplers.levels import Level
 from ddpm.samplers.steps import Denoiser, Noise, SampleStep
 
@@ -19,7 +19,7 @@ def ddpm(
     levels: Sequence[Level],
     noise: Noise,
     *,
-    variance: Literal["fixed_large", "fixed_small", "learned_range"] = "fixed_large",
+    variance: Variance = "fixed_large",
 ) -> Iterator[SampleStep]:
     """Draws images step by step down the `levels`; one evaluation of `denoise` each.
 
@@ -42,7 +42,7 @@ def posterior_mean(x: Tensor, x_0: Tensor, now: Level, below: Level) -> Tensor:
     return mean + kept**0.5 * below.sigma**2 / now.sigma**2 * x
 
 
-def _spread(now: Level, below: Level, variance: str, fraction: Tensor | None) -> Tensor | float:
+def _spread(now: Level, below: Level, variance: Variance, fraction: Tensor | None) -> Tensor | float:
     """Standard deviation of the step from `now` to `below`."""
     large = 1 - now.alpha_bar / below.alpha_bar
     small = below.sigma**2 / now.sigma**2 * large

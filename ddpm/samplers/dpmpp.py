@@ -38,13 +38,16 @@ def dpmpp(
         yield SampleStep(i + 1, total, now.time, x, x_0)
 
 
-def order_of_step(index: int, levels: Sequence[Level], order: int) -> int:
-    """The order that step `index` (from 0) may have: what its past allows, and lower towards the end."""
-    left = len(levels) - 1 - index
-    ending = left if len(levels) - 1 < FEW else order
-    if levels[index + 1].sigma == 0:
-        ending = 1
-    return min(order, index + 1, ending)
+def order_of_step(index: int, levels: Sequence[Level], order: int, few: int = FEW) -> int:
+    """The order that step `index` (from 0) may have: what its past allows, 1 into the clean image.
+
+    Of fewer than `few` steps that end there the last ones have no more than there are left.
+    """
+    possible = min(order, index + 1)
+    total = len(levels) - 1
+    if levels[-1].sigma > 0:
+        return possible
+    return min(possible, total - index) if total < few or index == total - 1 else possible
 
 
 def _step(x: Tensor, past: Past, now: Level, below: Level) -> Tensor:

@@ -32,10 +32,15 @@ def unipc(
         x_0 = denoise(x, now.time).x_0
         seen = (now.half_log_snr, x_0)
         if i:
-            x = _step(start, past[: order_of_step(i - 1, levels, order)], seen, levels[i - 1], now)
+            x = _step(start, past[: _order(i - 1, levels, order)], seen, levels[i - 1], now)
         past, start = [seen, *past[: order - 1]], x
-        x = _step(x, past[: order_of_step(i, levels, order)], None, now, below)
+        x = _step(x, past[: _order(i, levels, order)], None, now, below)
         yield SampleStep(i + 1, total, now.time, x, x_0)
+
+
+def _order(index: int, levels: Sequence[Level], order: int) -> int:
+    """Lower towards the end of any number of steps, as in the paper's released code."""
+    return order_of_step(index, levels, order, few=len(levels))
 
 
 def _step(x: Tensor, past: Sequence[Seen], ahead: Seen | None, now: Level, below: Level) -> Tensor:

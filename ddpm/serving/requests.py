@@ -40,7 +40,7 @@ class Generation:
 
 def generation(body: bytes, config: Config, limits: Limits) -> Generation:
     """The request of a JSON object; what is not in it is the run's, but for one image. Raises Refusal."""
-    if config.training.objective != "simple":
+    if not config.diffuses:
         raise Refusal(f"this run learned to denoise ({config.training.objective}): it draws no images")
     given = _object(body)
     first = given.pop("first", 0)
@@ -80,7 +80,7 @@ def restoration(options: Iterable[tuple[str, str]], config: Config) -> Config:
 
 def tasks(config: Config) -> list[str]:
     """What the model can restore."""
-    if config.training.objective != "simple":
+    if not config.diffuses:
         return ["denoise"]
     every = ["denoise", "inpaint", "super-resolution", "deblur", "colorize", "compressed-sensing"]
     return [task for task in every if task != "colorize" or config.data.shape[0] == 3]

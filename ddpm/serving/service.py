@@ -82,7 +82,7 @@ class Service:
             "shape": list(self.config.data.shape),
             "uptime": round(time.monotonic() - self._began, 1),
             "queue": len(self._batching),
-            "generates": self.config.training.objective == "simple",
+            "generates": self.config.diffuses,
             "tasks": requests.tasks(self.config),
             "limits": {
                 "count": self.limits.count,

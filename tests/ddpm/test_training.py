@@ -61,7 +61,18 @@ def test_a_run_tells_its_whole_story(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.tmp"))
 
 
-@pytest.mark.parametrize("settings", [(), ("training.accumulation=4", "training.decay=cosine")])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        (),
+        ("training.accumulation=4", "training.decay=cosine"),
+        ("diffusion.variance=learned_range", "diffusion.prediction=v", "training.weighting=min_snr"),
+        (  # few timesteps, so that by step 4 they are drawn by their losses
+            "diffusion.variance=learned_range", "training.objective=vlb", "diffusion.timesteps=2",
+            "sampling.steps=2", "training.accumulation=2",
+        ),
+    ],
+)  # fmt: skip
 def test_resume_is_exact_to_the_byte(tmp_path: Path, settings: tuple[str, ...]) -> None:
     """2N steps, and N, stop, N more, in the same bytes: weights, average, optimiser, dropout and all."""
     config = tiny(*settings)

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from ddpm.config import Config, ModelConfig
+from ddpm.config import Config, DataConfig, DiffusionConfig, ModelConfig
 from ddpm.configfiles import resolve
 from ddpm.sizes import parameters
-from ddpm.unet import UNet, group_count, sinusoids
+from ddpm.unet import UNet, group_count, make, sinusoids
 
 
 def count(network: torch.nn.Module) -> int:
@@ -40,7 +40,6 @@ def test_the_cifar10_preset_is_the_papers_network() -> None:
 @pytest.mark.parametrize(("model", "channels", "size"), SHAPES)
 def test_any_size_comes_out_as_it_went_in(model: ModelConfig, channels: int, size: int) -> None:
     network = randomised(UNet(model, channels, size))
-    assert count(network) == parameters(model, channels, size)
     x = torch.randn(2, channels, size, size)
     out = network(x, torch.tensor([0, 999]))
     assert out.shape == x.shape
@@ -112,9 +111,21 @@ def test_it_computes_what_diffusers_computes(model: ModelConfig, channels: int, 
         assert torch.allclose(network(x, t), peer(x, t).sample, atol=1e-5)
 
 
+@pytest.mark.parametrize(("model", "channels", "size"), SHAPES)
+@pytest.mark.parametrize("variance", ["fixed_large", "learned_range"])
+def test_sizes_are_told_by_arithmetic(model: ModelConfig, channels: int, size: int, variance: str) -> None:
+    data = DataConfig(dataset="folder", root="x", image_size=size, channels=channels)  # type: ignore[arg-type]
+    diffusion = DiffusionConfig(variance=variance)  # type: ignore[arg-type]
+    config = Config(data=data, model=model, diffusion=diffusion)
+    network = make(config)
+    assert count(network) == parameters(config)
+    outputs = channels * (2 if variance == "learned_range" else 1)
+    x, times = torch.randn(2, channels, size, size), torch.tensor([0, 999])
+    assert network(x, times).shape == (2, outputs, size, size)
+
+
 def test_every_preset_fits_its_data() -> None:
     for name in ("digits", "mnist", "fashion-mnist", "cifar10"):
         config: Config = resolve(name)[0]
-        channels, size, _ = config.data.shape
         with torch.device("meta"):
-            assert count(UNet(config.model, channels, size)) == parameters(config.model, channels, size)
+            assert count(make(config)) == parameters(config)

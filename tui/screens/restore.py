@@ -99,7 +99,7 @@ class RestoreScreen(CheckpointScreen):
         assert trained is not None
         own = OF_TASK.get(edits.texts["restoration.task"], ())
         others = {key for task in OF_TASK.values() for key in task} - set(own)
-        if trained.training.objective != "simple":
+        if not trained.diffuses:
             others |= set(_OF_DIFFUSION)
         return tuple(key for key in self.KEYS if key not in others)
 
@@ -187,7 +187,7 @@ def restoring(config: Config) -> str:
     first = (
         ", degraded first: PSNR and SSIM will be told" if restoration.degrade else ", degraded as they are"
     )
-    if config.training.objective != "simple":
+    if not config.diffuses:
         return f"{count}{first}; one evaluation of the network each."
     steps = restoration.resolved_steps(config.diffusion.timesteps) * restoration.samples
     return f"{count}{first}; {steps:,} evaluations of the network each."
