@@ -20,7 +20,7 @@ REFUSED = [
     (
         ["base", "--sampler", "ddmp"],
         2,
-        "sampling.sampler: 'ddmp' is not one of ddpm, ddim; did you mean ddpm?",
+        "sampling.sampler: 'ddmp' is not one of ddpm, ddim, euler, ",
     ),
     (["base", "--convention", "tensorflw"], 2, "did you mean tensorflow?"),
     (["base", "--reference", "test"], 2, "evaluation.reference: data set digits has no test split"),

@@ -103,7 +103,7 @@ def test_what_sample_refuses(trained: Path, capsys: pytest.CaptureFixture[str]) 
         (
             ["base", "--sampler", "ddimm"],
             2,
-            "sampling.sampler: 'ddimm' is not one of ddpm, ddim; did you mean ddim?",
+            "sampling.sampler: 'ddimm' is not one of ddpm, ddim, euler, ",
         ),
         (["base", "-n", "0"], 2, "sampling.count: '0' is not a whole number, at least 1"),
         (["base", "--steps", "11"], 2, "sampling.steps: 11 is above diffusion.timesteps 10"),
