@@ -21,6 +21,9 @@ Prediction = Literal["epsilon", "x0", "v"]
 Variance = Literal["fixed_large", "fixed_small", "learned_range"]
 Dataset = Literal["mnist", "fashion-mnist", "cifar10", "digits", "folder"]
 
+#: Classes of the data sets that have a fixed number: all of them ten.
+CLASSES = 10
+
 #: (height = width, channels) of the data sets that have a fixed shape.
 NATIVE_SHAPES: dict[str, tuple[int, int]] = {
     "mnist": (28, 1),
@@ -87,6 +90,9 @@ class ModelConfig(Section):
         (16,), description="Image sizes with self-attention; sizes that do not occur are ignored"
     )
     dropout: float = Field(0.1, ge=0.0, lt=1.0, description="Dropout inside residual blocks")
+    classes: int = Field(
+        0, ge=0, le=100_000, description="Classes that it is told of: as many as the data has, or 0 for none"
+    )
 
 
 class DiffusionConfig(Section):
@@ -158,6 +164,9 @@ class TrainingConfig(Section):
     decay: Literal["constant", "cosine"] = Field(
         "constant", description="Learning rate after warm-up: constant, or a cosine down to zero at `steps`"
     )
+    label_dropout: float = Field(
+        0.1, ge=0.0, le=1.0, description="Share of the images whose class is hidden, as guidance needs it"
+    )
     gradient_clip: float = Field(1.0, gt=0.0, description="Largest L2 norm of the gradient")
     ema_decay: float = Field(0.9999, ge=0.0, lt=1.0, description="Decay per step of the averaged weights")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
@@ -219,6 +228,16 @@ class SamplingConfig(Section):
     )
     rho: float = Field(7.0, ge=1.0, le=100.0, description="karras: above 1 denser near the image")
     clip: bool = Field(True, description="Cut each prediction of the image to the range of pixels")
+    labels: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (), description="Classes drawn, in turn; none: every class that the network is told of"
+    )
+    guidance: float = Field(
+        1.0, ge=0.0, le=100.0, description="Classifier-free guidance: 1 none, above it more of the class"
+    )
+    guidance_from: float = Field(
+        0.0, ge=0.0, le=1.0, description="Guided from this share of the timesteps on: 0 the image"
+    )
+    guidance_to: float = Field(1.0, ge=0.0, le=1.0, description="And up to this one: 1 the noise")
     count: int = Field(64, ge=1, le=1_000_000, description="Images drawn")
     batch_size: int = Field(256, ge=1, le=65_536, description="Images computed at once; does not change them")
     seed: int = Field(0, ge=0, lt=2**63, description="Image i of a seed is always the same image")
@@ -231,9 +250,18 @@ class SamplingConfig(Section):
         return timesteps if self.sampler == "ddpm" else min(USUAL_STEPS.get(self.sampler, 20), timesteps)
 
     def evaluations(self, timesteps: int) -> int:
-        """NFE: how often the network is asked about each image."""
+        """NFE: how often the network is asked about each image; at most, where not all steps are guided."""
         steps = self.resolved_steps(timesteps)
-        return 2 * steps - 1 if self.sampler == "heun" else steps
+        asked = 2 * steps - 1 if self.sampler == "heun" else steps
+        return 2 * asked if self.guidance != 1 else asked
+
+    @model_validator(mode="after")
+    def _guided_somewhere(self) -> Self:
+        if self.guidance_from > self.guidance_to:
+            raise ValueError(
+                f"sampling.guidance_from: {self.guidance_from:g} is above guidance_to {self.guidance_to:g}"
+            )
+        return self
 
 
 class EvaluationConfig(Section):
@@ -309,6 +337,7 @@ class Config(Section):
                 "diffusion.zero_terminal_snr there is uniform and quadratic"
             )
         _check_objective(self)
+        _check_classes(self)
         if self.evaluation.every and not self.diffuses:
             raise ValueError(
                 f"evaluation.every: a network that learns to denoise (training.objective "
@@ -363,3 +392,30 @@ def _check_objective(config: Config) -> None:
         )
     if config.training.timesteps == "loss_second_moment" and not config.diffuses:
         raise ValueError("training.timesteps: a network that learns to denoise draws none; take auto")
+
+
+def _check_classes(config: Config) -> None:
+    """ValueError where classes are asked for that the data or the network does not have."""
+    classes, sampling = config.model.classes, config.sampling
+    if config.data.dataset != "folder" and classes not in (0, CLASSES):
+        raise ValueError(
+            f"model.classes: {config.data.dataset} has {CLASSES} classes, not {classes} (0: none is told)"
+        )
+    if classes and not config.diffuses:
+        raise ValueError(
+            f"model.classes: a network that learns to denoise (training.objective {config.objective}) is "
+            "told of none; it must be 0"
+        )
+    if sampling.labels and max(sampling.labels) >= classes:
+        known = f"0 to {classes - 1}" if classes else "none (model.classes is 0)"
+        raise ValueError(f"sampling.labels: there is no class {max(sampling.labels)}; there are {known}")
+    if sampling.guidance != 1 and not classes:
+        raise ValueError(
+            f"sampling.guidance: {sampling.guidance:g} needs a network that is told of classes "
+            "(model.classes); without it is 1"
+        )
+    if sampling.guidance != 1 and not config.training.label_dropout:
+        raise ValueError(
+            f"sampling.guidance: {sampling.guidance:g} needs a network that knows images without their class "
+            "(training.label_dropout above 0)"
+        )

@@ -19,6 +19,7 @@ class Batch:
     numbers: Tensor  #: int64 (B,), which images of the data set they are
     mirrored: Tensor | None  #: bool (B,), those that are to be seen mirrored; None: none
     generator: torch.Generator  #: of this step alone
+    labels: Tensor | None = None  #: int64 (B,), classes, their number where one is hidden; None: not told
 
     def as_seen(self, x: Tensor) -> Tensor:
         """Float (B,C,H,W), the images or something made of them: mirrored where they are to be."""
@@ -30,13 +31,18 @@ class Batch:
 class Feed:
     """Hands out batches that are a pure function of (training.seed, images seen).
 
-    images: uint8 (N,C,H,W), which are kept on the device.
+    images: uint8 (N,C,H,W), which are kept on the device; labels: int64 (N,), for a network that is told of
+    classes.
     """
 
-    def __init__(self, images: Tensor, config: Config, device: torch.device) -> None:
+    def __init__(
+        self, images: Tensor, config: Config, device: torch.device, labels: Tensor | None = None
+    ) -> None:
         self._training, self._flip = config.training, config.data.flip
         self._device = device
         self._images = images.to(device)
+        self._classes = config.model.classes
+        self._labels = labels.to(device) if labels is not None and self._classes else None
         self._order = DataOrder(len(images), config.training.seed)
         self._generator = torch.Generator(device)
 
@@ -55,7 +61,13 @@ class Feed:
         mirrored = None
         if self._flip:
             mirrored = torch.rand(len(numbers), generator=generator, device=device) < 0.5
-        return Batch(_values(self._images[numbers]), numbers, mirrored, generator)
+        labels = None if self._labels is None else self._told(self._labels[numbers])
+        return Batch(_values(self._images[numbers]), numbers, mirrored, generator, labels)
+
+    def _told(self, labels: Tensor) -> Tensor:
+        """Some of them hidden (Ho & Salimans 2022, algorithm 1)."""
+        hidden = torch.rand(len(labels), generator=self._generator, device=self._device)
+        return torch.where(hidden < self._training.label_dropout, self._classes, labels)
 
     def first(self, count: int) -> tuple[Tensor, Tensor]:
         """The first images of the data set, or as many as there are, and their numbers, as in a Batch."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from ddpm import images
 from ddpm.config import Config
 from ddpm.restoration.denoising import pairs
-from ddpm.sampling import batches, draw
+from ddpm.sampling import batches, draw, labels_of
 from ddpm.subject import Subject
 
 #: Images of a grid: enough to judge, few enough to wait for.
@@ -35,9 +35,27 @@ def settings(config: Config, **more: Any) -> dict[str, str]:
 
 
 def write_grid(path: Path, pixels: Tensor, config: Config, **more: Any) -> None:
-    """Writes images, uint8 (N,C,H,W), as one grid, `more` told among its settings."""
+    """Writes images, uint8 (N,C,H,W), as one grid, by class where there are any; its settings tell `more`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    images.save_png(path, images.grid(pixels), settings(config, **more))
+    columns = None
+    if config.diffuses:
+        pixels, columns = by_class(pixels, config)
+    images.save_png(path, images.grid(pixels, columns), settings(config, **more))
+
+
+def by_class(pixels: Tensor, config: Config) -> tuple[Tensor, int | None]:
+    """The first images of a seed, uint8 (N,C,H,W), and how many make a row: a row for each class, in the
+    order in which they are drawn, where there are classes. What a row lacks is black."""
+    labels = labels_of(config, torch.arange(len(pixels)))
+    if labels is None:
+        return pixels, None
+    rows = list(dict.fromkeys(labels.tolist()))
+    columns = max(int((labels == label).sum()) for label in rows)
+    sheet = torch.zeros(len(rows), columns, *pixels.shape[1:], dtype=pixels.dtype)
+    for row, label in enumerate(rows):
+        own = pixels[labels == label]
+        sheet[row, : len(own)] = own
+    return sheet.flatten(0, 1), columns
 
 
 def pictures(

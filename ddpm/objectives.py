@@ -52,16 +52,19 @@ class Diffusion:
         self._found: list[tuple[Tensor, Tensor]] = []  # what the timesteps can learn of this step
 
     def draw(self, batch: Batch) -> tuple[Tensor, ...]:
-        """Images as they are seen, timesteps int64 (B,) in 0 … T-1, what each counts, and noise (B,C,H,W)."""
+        """Images as they are seen, timesteps int64 (B,) in 0 … T-1, what each counts, noise (B,C,H,W), and
+        where classes are told those, int64 (B,)."""
         self._learn()
         x_0, generator = batch.as_seen(batch.images), batch.generator
         times, counts = self._timesteps.draw(len(x_0), generator)
-        return x_0, times, counts, torch.randn(x_0.shape, generator=generator, device=x_0.device)
+        noise = torch.randn(x_0.shape, generator=generator, device=x_0.device)
+        labels = () if batch.labels is None else (batch.labels,)
+        return x_0, times, counts, noise, *labels
 
     def loss(self, network: nn.Module, *drawn: Tensor) -> Tensor:
-        x_0, times, counts, noise = drawn
+        x_0, times, counts, noise, *labels = drawn
         x_t = self._marginals.mixed(x_0, noise, times)
-        said, fraction = split(network(x_t, times), self._learned)
+        said, fraction = split(network(x_t, times, *labels), self._learned)
         if self._name == "vlb":
             found = self._terms(said, fraction, x_0, x_t, times)
             self._found.append((times, found.detach()))

@@ -46,15 +46,32 @@ def draw(
     def noise(number: int) -> Tensor:
         return normal(config.sampling.seed, numbers, number, config.data.shape)
 
-    yield from draw_with(noise, network, config, precision=precision)
+    labels = labels_of(config, numbers)
+    yield from draw_with(noise, network, config, labels=labels, precision=precision)
+
+
+def labels_of(config: Config, numbers: Tensor) -> Tensor | None:
+    """The classes of the images numbered `numbers` (N,), in turn: int64 (N,); None where there are none."""
+    if not config.model.classes:
+        return None
+    wanted = config.sampling.labels or range(config.model.classes)
+    return torch.tensor(list(wanted), device=numbers.device)[numbers % len(wanted)]
 
 
 def draw_with(
-    noise: Noise, network: nn.Module, config: Config, *, precision: torch.dtype = torch.float32
+    noise: Noise,
+    network: nn.Module,
+    config: Config,
+    *,
+    labels: Tensor | None = None,
+    precision: torch.dtype = torch.float32,
 ) -> Iterator[SampleStep]:
-    """The same of any noise, float32 (N, C, H, W) a draw: so that images of several seeds are one batch."""
+    """The same of any noise, float32 (N, C, H, W) a draw: so that images of several seeds are one batch.
+
+    labels: int64 (N,), their classes.
+    """
     sampling, schedule = config.sampling, schedules.make(config.diffusion)
-    denoise = NetworkDenoiser(network, config, clip=sampling.clip, precision=precision)
+    denoise = NetworkDenoiser(network, config, labels=labels, clip=sampling.clip, precision=precision)
     steps = sampling.resolved_steps(schedule.timesteps)
     way = levels(schedule, time_grid(schedule, steps, sampling.spacing, sampling.rho))
     if sampling.sampler == "ddpm":
@@ -68,37 +85,57 @@ def draw_with(
 class NetworkDenoiser:
     """What a diffusion network in eval mode says of images (N, C, H, W) at one timestep, without gradients.
 
+    labels: int64 (N,), their classes, guided by as [sampling] says (Ho & Salimans 2022, eq. 6; in an interval
+    alone: Kynkäänniemi et al. 2024); None: no class is told.
     clip: the images predicted are cut to [-1, 1], where images lie (Ho et al. 2020, released code).
     `evaluations` counts how often the network was asked.
     """
 
     def __init__(
-        self, network: nn.Module, config: Config, *, clip: bool = True, precision: torch.dtype = torch.float32
+        self,
+        network: nn.Module,
+        config: Config,
+        *,
+        labels: Tensor | None = None,
+        clip: bool = True,
+        precision: torch.dtype = torch.float32,
     ) -> None:
         self._ask = evaluator(network, precision)
         self._prediction, self._clip = config.diffusion.prediction, clip
+        self._labels, self._scale = labels, config.sampling.guidance
+        last = config.diffusion.timesteps - 1
+        self._guided = (config.sampling.guidance_from * last, config.sampling.guidance_to * last)
         self._learned = config.diffusion.variance == "learned_range"
         self._alpha_bars: list[float] = schedules.make(config.diffusion).alphas_cumprod.tolist()
         self.evaluations = 0
 
     def __call__(self, x: Tensor, time: int) -> Denoised:
         self.evaluations += 1
-        said, fraction = split(self._ask(x, time), self._learned)
+        said, fraction = split(self._ask(x, time, self._labels), self._learned)
+        if self._labels is not None and self._scale != 1 and self._guided[0] <= time <= self._guided[1]:
+            self.evaluations += 1
+            plain, _ = split(self._ask(x, time, None), self._learned)
+            said = plain + self._scale * (said - plain)
         x_0 = x0_of(self._prediction, x, said, self._alpha_bars[time])
         if fraction is not None:
             fraction = fraction.clamp(0, 1)
         return Denoised(x_0.clamp(-1, 1) if self._clip else x_0, fraction)
 
 
-def evaluator(network: nn.Module, precision: torch.dtype = torch.float32) -> Callable[[Tensor, int], Tensor]:
-    """The plain output of a network in eval mode for (N, C, H, W) at one timestep, without gradients."""
+def evaluator(
+    network: nn.Module, precision: torch.dtype = torch.float32
+) -> Callable[[Tensor, int, Tensor | None], Tensor]:
+    """The plain output of a network in eval mode for (N, C, H, W) at one timestep, without gradients.
+
+    The last argument are the classes, int64 (N,), or None.
+    """
     device = next(network.parameters()).device
 
     @torch.no_grad()
-    def ask(x: Tensor, time: int) -> Tensor:
+    def ask(x: Tensor, time: int, labels: Tensor | None) -> Tensor:
         times = torch.full((len(x),), time, device=device)
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
-            return network(x, times)
+            return network(x, times) if labels is None else network(x, times, labels)
 
     return ask
 

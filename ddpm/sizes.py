@@ -12,6 +12,7 @@ def parameters(config: Config) -> int:
     model, (image_channels, image_size, _) = config.model, config.data.shape
     width, embedding = model.channels, 4 * model.channels
     total = _conv(image_channels, width) + _linear(width, embedding) + _linear(embedding, embedding)
+    total += (model.classes + 1) * embedding if model.classes else 0
     total += sum(_resnet(i, o, embedding) for i, o in _resnets(model))
     total += sum(_attention(c) for c in _attentions(model, image_size))
     widths = [width * m for m in model.multipliers]

@@ -87,7 +87,7 @@ class Training:
         torch.manual_seed(derive(training.seed, "weights"))
         image_set = data.load(self._config.data, self._data_root)
         yield from (Notice(text) for text in image_set.notices)
-        self._prepare(image_set.images)
+        self._prepare(image_set.images, self._labels(image_set))
         yield from self._load(len(image_set.images))
         yield self._started(len(image_set.images))
         yield from self._interim.begin(self.step)
@@ -106,16 +106,28 @@ class Training:
 
     # -- set-up -------------------------------------------------------------------------------------
 
-    def _prepare(self, images: Tensor) -> None:
+    def _prepare(self, images: Tensor, labels: Tensor | None) -> None:
         config, device = self._config, self._device
         devices.be_deterministic(device)
-        self._feed = Feed(images, config, device)
+        self._feed = Feed(images, config, device, labels)
         self._objective = objectives.make(config, device)
         network = unet.make(config).to(device).to(memory_format=torch.channels_last)
         self._network = network.train()
         self._ema = EMA(network, config.training.ema_decay)
         self._optimizer = make_optimizer(network, config.training)
         self._meter = Meter(device)
+
+    def _labels(self, image_set: data.ImageSet) -> Tensor | None:
+        """int64 (N,) where the network is told of classes. EngineError where the data has others."""
+        classes = self._config.model.classes
+        if not classes:
+            return None
+        if image_set.labels is None:
+            raise EngineError(f"model.classes: it is {classes}, and the data has none; it must be 0")
+        found = int(image_set.labels.max()) + 1
+        if found != classes:
+            raise EngineError(f"model.classes: it is {classes}, and the data has {found} classes")
+        return image_set.labels
 
     def _load(self, dataset_size: int) -> Iterator[Event]:
         """Takes up the newest checkpoint that is whole, or the weights to start from."""

@@ -32,6 +32,8 @@ class UNet(nn.Module):
         embedding = 4 * width
         self.width = width
         self.time_embedding = TimeEmbedding(width, embedding)
+        #: One more than there are classes: the last is that of images whose class is hidden.
+        self.class_embedding = nn.Embedding(config.classes + 1, embedding) if config.classes else None
         self.conv_in = nn.Conv2d(image_channels, width, 3, padding=1)
         self.down_blocks = nn.ModuleList()
         skips = [width]
@@ -54,9 +56,17 @@ class UNet(nn.Module):
         self.conv_out = nn.Conv2d(width, outputs or image_channels, 3, padding=1)
         self._initialise()
 
-    def forward(self, x: Tensor, timesteps: Tensor) -> Tensor:
-        """The noise predicted in x, float32; x float (N, C, H, W), timesteps int (N,) in 0 … T-1."""
-        temb = F.silu(self.time_embedding(sinusoids(timesteps, self.width)))
+    def forward(self, x: Tensor, timesteps: Tensor, labels: Tensor | None = None) -> Tensor:
+        """What is predicted of x, float32; x float (N, C, H, W), timesteps int (N,) in 0 … T-1.
+
+        labels: int64 (N,), classes from 0 on; their number, or None for all: no class.
+        """
+        temb = self.time_embedding(sinusoids(timesteps, self.width))
+        if self.class_embedding is not None:
+            if labels is None:
+                labels = torch.full_like(timesteps, self.class_embedding.num_embeddings - 1)
+            temb = temb + self.class_embedding(labels)
+        temb = F.silu(temb)
         h = self.conv_in(x)
         skips = [h]
         for block in self.down_blocks:

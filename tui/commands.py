@@ -53,6 +53,10 @@ def train(
     return (*words, *_identity(name, tags, device), *home)
 
 
+#: Keys of [sampling] that the forms ask for, and that are options of the same name.
+SAMPLING = ("sampler", "steps", "eta", "spacing", "guidance", "labels", "seed")
+
+
 def sample(
     run: str,
     step: int,
@@ -64,7 +68,7 @@ def sample(
 ) -> tuple[str, ...]:
     """Of a run's checkpoint; what is as `usual` in the run's configuration needs no word."""
     words = [PROGRAM, "sample", f"{run}@{step}", "-n", str(sampling.count)]
-    for key in ("sampler", "steps", "eta", "spacing", "seed"):
+    for key in SAMPLING:
         value = getattr(sampling, key)
         if value != getattr(usual, key):
             words += [f"--{key}", "unset" if value is None else configfiles.format_value(value)]
@@ -82,7 +86,7 @@ def evaluate(
     """Of a run's checkpoint; what is as `usual` in the run's configuration needs no word."""
     words = [PROGRAM, "evaluate", f"{run}@{step}", "-n", str(config.evaluation.samples)]
     for section, keys in (
-        ("sampling", ("sampler", "steps", "eta", "spacing", "seed")),
+        ("sampling", SAMPLING),
         ("evaluation", ("reference", "convention", "companions", "weights", "classifier")),
     ):
         for key in keys:

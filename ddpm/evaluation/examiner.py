@@ -197,6 +197,10 @@ def sampling_protocol(config: Config) -> dict[str, Any]:
     more: dict[str, Any] = {} if sampling.clip else {"clip": False}
     if sampling.spacing == "karras":
         more["rho"] = sampling.rho
+    if sampling.labels:
+        more["labels"] = list(sampling.labels)
+    if sampling.guidance != 1:
+        more["guidance"] = [sampling.guidance, sampling.guidance_from, sampling.guidance_to]
     return {
         "sampler": sampling.sampler,
         "steps": sampling.resolved_steps(config.diffusion.timesteps),

@@ -95,7 +95,7 @@ def denoised(network: nn.Module, y: Tensor, *, precision: torch.dtype = torch.fl
     y: float32 (N,C,H,W) in [-1, 1] or beyond, on the network's device; the estimate is of its shape, about
     in [-1, 1].
     """
-    return evaluator(network, precision)(y, 0)
+    return evaluator(network, precision)(y, 0, None)
 
 
 def pairs(subject: Subject, config: Config, images: Tensor, numbers: Tensor) -> Tensor:

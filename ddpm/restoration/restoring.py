@@ -75,7 +75,7 @@ def _denoiser(network: nn.Module, config: Config, precision: torch.dtype) -> Den
     if config.diffuses:
         return NetworkDenoiser(network, config, precision=precision)
     ask = evaluator(network, precision)
-    return lambda x, time: Denoised(ask(x, time))
+    return lambda x, time: Denoised(ask(x, time, None))
 
 
 def check_task(config: Config) -> None:

@@ -13,7 +13,7 @@ from ddpm.configfiles import ConfigError
 from ddpm.restoration.restoring import check_task
 from ddpm.serving.limits import Limits, Refusal, TooMuch
 
-GENERATE = ("count", "seed", "sampler", "steps", "eta", "spacing", "rho", "clip")
+GENERATE = ("count", "seed", "sampler", "steps", "eta", "spacing", "rho", "clip", "labels", "guidance")
 RESTORE = tuple(key for key in RestorationConfig.model_fields if key not in ("count", "batch_size"))
 #: Images are numbered by 32 bits.
 _NUMBERS = 2**32
@@ -31,7 +31,17 @@ class Generation:
     def key(self) -> tuple[object, ...]:
         """Equal for those that can be drawn together."""
         own = self.config.sampling
-        return ("generate", own.sampler, self.evaluations, own.eta, own.spacing, own.rho, own.clip)
+        return (
+            "generate",
+            own.sampler,
+            self.evaluations,
+            own.eta,
+            own.spacing,
+            own.rho,
+            own.clip,
+            own.labels,
+            own.guidance,
+        )
 
     @property
     def evaluations(self) -> int:

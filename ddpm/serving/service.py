@@ -19,7 +19,7 @@ from ddpm.restoration import panels, pictures, restoring, tiles
 from ddpm.restoration.cases import Case, Preparation
 from ddpm.restoration.inputs import Source
 from ddpm.samplers.steps import SampleStep
-from ddpm.sampling import draw_with
+from ddpm.sampling import draw_with, labels_of
 from ddpm.serving import requests
 from ddpm.serving.batching import Batching, Job
 from ddpm.serving.limits import Limits, Refusal, TooMuch
@@ -117,7 +117,9 @@ class Service:
             return torch.empty_like(parts).index_copy_(0, places, parts)
 
         config: Config = batch[0][0].request.config
-        return draw_with(noise, self._network, config, precision=self.source.precision)
+        own = torch.tensor([job.request.first + row for job, row in batch], device=device)
+        labels = labels_of(config, own)
+        return draw_with(noise, self._network, config, labels=labels, precision=self.source.precision)
 
     def generated(self, asked: Generation, x: Tensor) -> list[bytes]:
         """PNG files of what was drawn, the same as `sample` writes."""

@@ -31,6 +31,8 @@ OPTIONS = {
     "spacing": (("--spacing",), "timesteps used: uniform, quadratic, log_snr or karras"),
     "rho": (("--rho",), "karras: above 1 denser near the image"),
     "clip": (("--clip",), "cut predicted images to the range of pixels: true or false"),
+    "labels": (("--labels",), "classes to draw, as 3,7 (default: all in turn)"),
+    "guidance": (("--guidance",), "classifier-free guidance: 1 none, above it more of the class"),
     "seed": (("--seed",), "of the images"),
     "batch_size": (("--batch-size",), "images computed at once"),
 }

@@ -83,8 +83,11 @@ def test_bfloat16_stays_near() -> None:
 
 
 @pytest.mark.peers
+@pytest.mark.parametrize("classes", [0, 10])
 @pytest.mark.parametrize(("model", "channels", "size"), SHAPES)
-def test_it_computes_what_diffusers_computes(model: ModelConfig, channels: int, size: int) -> None:
+def test_it_computes_what_diffusers_computes(
+    model: ModelConfig, channels: int, size: int, classes: int
+) -> None:
     """Weights carried over by name, without any conversion, give the same output."""
     from diffusers import UNet2DModel
 
@@ -103,12 +106,14 @@ def test_it_computes_what_diffusers_computes(model: ModelConfig, channels: int, 
         norm_eps=1e-6,
         norm_num_groups=group_count(model.channels),
         attention_head_dim=None,
+        num_class_embeds=classes + 1 if classes else None,
     ).eval()
-    network = randomised(UNet(model, channels, size))
+    network = randomised(UNet(model.model_copy(update={"classes": classes}), channels, size))
     peer.load_state_dict(network.state_dict())
     x, t = torch.randn(3, channels, size, size), torch.tensor([0, 500, 999])
+    labels = torch.tensor([3, 10, 0]) if classes else None
     with torch.no_grad():
-        assert torch.allclose(network(x, t), peer(x, t).sample, atol=1e-5)
+        assert torch.allclose(network(x, t, labels), peer(x, t, labels).sample, atol=1e-5)
 
 
 @pytest.mark.parametrize(("model", "channels", "size"), SHAPES)

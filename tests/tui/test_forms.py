@@ -13,6 +13,7 @@ from tests.tui.building import home_at, make_run, make_sampling, record
 from tests.tui.driving import opened, text_of, until
 from tui.screens.new import NewScreen
 from tui.screens.sample import SampleScreen
+from tui.widgets.config_field import ConfigField
 from tui.widgets.config_form import ConfigForm
 
 
@@ -202,3 +203,29 @@ async def test_a_run_without_checkpoints_says_so(home) -> None:
         await pilot.press("p")
         await until(pilot, lambda: "no checkpoint to draw with" in text_of(app))
         assert app.screen.query_one("#checkpoint-list", OptionList).option_count == 0
+
+
+async def test_classes_are_asked_for_where_the_network_is_told_of_them(home) -> None:
+    make_run(home, "alpha", settings=("model.classes=10",))
+    async with opened(home) as (app, pilot):
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(app.screen, SampleScreen) and app.screen._command())
+        screen = app.screen
+        screen._edit("sampling.guidance", "2.5")
+        screen._edit("sampling.labels", "3,7")
+        await until(pilot, lambda: "--guidance" in screen._command())
+        command = screen._command()
+        assert command[command.index("--guidance") + 1] == "2.5"
+        assert command[command.index("--labels") + 1] == "3,7"
+        assert "100 evaluations" in text_of(app)  # two for each step
+        assert {row.spec.key for row in screen.query(ConfigField)} >= {"sampling.guidance", "sampling.labels"}
+
+
+async def test_classes_are_not_asked_for_where_there_are_none(home) -> None:
+    make_run(home, "alpha")
+    async with opened(home) as (app, pilot):
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(app.screen, SampleScreen) and app.screen._command())
+        keys = [row.spec.key for row in app.screen.query(ConfigField)]
+        assert "sampling.steps" in keys
+        assert "sampling.guidance" not in keys

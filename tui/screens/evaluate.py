@@ -46,6 +46,8 @@ class EvaluateScreen(CheckpointScreen):
         "sampling.steps",
         "sampling.eta",
         "sampling.spacing",
+        "sampling.guidance",
+        "sampling.labels",
         "sampling.seed",
         "evaluation.reference",
         "evaluation.convention",

@@ -24,6 +24,9 @@ from tui.screens.launching import LaunchScreen
 from tui.widgets.config_edits import ConfigEdits
 from tui.widgets.config_field import ConfigField
 
+#: Asked for only where the network is told of classes.
+OF_CLASSES = ("sampling.guidance", "sampling.labels")
+
 
 class CheckpointScreen(LaunchScreen):
     """Of one training run; `step` is a checkpoint (None: the latest).
@@ -81,7 +84,9 @@ class CheckpointScreen(LaunchScreen):
 
     def _rows(self, edits: ConfigEdits) -> list[ConfigField]:
         specs = configfiles.fields()
-        return [ConfigField(specs[key], edits.texts[key]) for key in self.FIELDS]
+        told = self._trained is not None and self._trained.model.classes
+        wanted = (key for key in self.FIELDS if told or key not in OF_CLASSES)
+        return [ConfigField(specs[key], edits.texts[key]) for key in wanted]
 
     # -- what is chosen -----------------------------------------------------------------------------
 

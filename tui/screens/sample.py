@@ -23,7 +23,10 @@ class SampleScreen(CheckpointScreen):
 
     place = "sample"
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("sample")]
-    FIELDS = tuple(f"sampling.{name}" for name in ("sampler", "steps", "spacing", "eta", "count", "seed"))
+    FIELDS = tuple(
+        f"sampling.{name}"
+        for name in ("sampler", "steps", "spacing", "eta", "guidance", "labels", "count", "seed")
+    )
     TITLE, PURPOSE = "Sample", "to draw with"
     LAUNCH = Content("Draw them  ^l")
 
