@@ -47,12 +47,22 @@ class DataConfig(Section):
         None, description="1 grey, 3 colour; unset: the data set's own (a folder: 3)"
     )
     flip: bool = Field(False, description="Mirror half of the images left to right while training")
+    crop: int = Field(
+        0, ge=0, le=512, description="Pixels by which images are shifted at most while training, each way"
+    )
 
     @model_validator(mode="after")
     def _root_is_a_path(self) -> Self:
         root = self.root or ""
         if "\0" in root or root != root.encode("utf-8", "replace").decode():
             raise ValueError("data.root: the path has characters that no configuration file can hold")
+        return self
+
+    @model_validator(mode="after")
+    def _something_is_left(self) -> Self:
+        size = self.image_size or NATIVE_SHAPES.get(self.dataset, (0, 0))[0]
+        if self.crop and size and self.crop >= size:
+            raise ValueError(f"data.crop: a shift by {self.crop} of {size} pixels may leave nothing")
         return self
 
     @model_validator(mode="after")
@@ -400,6 +410,11 @@ def _check_classes(config: Config) -> None:
     if config.data.dataset != "folder" and classes not in (0, CLASSES):
         raise ValueError(
             f"model.classes: {config.data.dataset} has {CLASSES} classes, not {classes} (0: none is told)"
+        )
+    if config.data.crop and not config.diffuses:
+        raise ValueError(
+            f"data.crop: a network that learns to denoise (training.objective {config.objective}) would see "
+            "a rim without noise; it must be 0"
         )
     if classes and not config.diffuses:
         raise ValueError(

@@ -19,12 +19,18 @@ class Batch:
     numbers: Tensor  #: int64 (B,), which images of the data set they are
     mirrored: Tensor | None  #: bool (B,), those that are to be seen mirrored; None: none
     generator: torch.Generator  #: of this step alone
+    shifts: Tensor | None = None  #: int64 (B,2), pixels down and right that they are to be moved; None: none
     labels: Tensor | None = None  #: int64 (B,), classes, their number where one is hidden; None: not told
 
     def as_seen(self, x: Tensor) -> Tensor:
-        """Float (B,C,H,W), the images or something made of them: mirrored where they are to be."""
+        """Float (B,C,H,W), the images or something made of them: mirrored and shifted as they are to be.
+
+        What comes in at a rim is black (-1), as for a random crop of images with a black frame.
+        """
         if self.mirrored is not None:
             x = torch.where(self.mirrored[:, None, None, None], x.flip(3), x)
+        if self.shifts is not None:
+            x = _shifted(x, self.shifts)
         return x.contiguous(memory_format=torch.channels_last)
 
 
@@ -38,7 +44,7 @@ class Feed:
     def __init__(
         self, images: Tensor, config: Config, device: torch.device, labels: Tensor | None = None
     ) -> None:
-        self._training, self._flip = config.training, config.data.flip
+        self._training, self._flip, self._crop = config.training, config.data.flip, config.data.crop
         self._device = device
         self._images = images.to(device)
         self._classes = config.model.classes
@@ -61,8 +67,12 @@ class Feed:
         mirrored = None
         if self._flip:
             mirrored = torch.rand(len(numbers), generator=generator, device=device) < 0.5
+        shifts = None
+        if self._crop:
+            shape = (len(numbers), 2)
+            shifts = torch.randint(-self._crop, self._crop + 1, shape, generator=generator, device=device)
         labels = None if self._labels is None else self._told(self._labels[numbers])
-        return Batch(_values(self._images[numbers]), numbers, mirrored, generator, labels)
+        return Batch(_values(self._images[numbers]), numbers, mirrored, generator, shifts, labels)
 
     def _told(self, labels: Tensor) -> Tensor:
         """Some of them hidden (Ho & Salimans 2022, algorithm 1)."""
@@ -77,3 +87,15 @@ class Feed:
 
 def _values(images: Tensor) -> Tensor:
     return images.float().div_(127.5).sub_(1)
+
+
+def _shifted(x: Tensor, shifts: Tensor) -> Tensor:
+    """x (B,C,H,W), each image moved by its own pixels down and right, black where nothing comes from."""
+    height, width = x.shape[2:]
+    rows = torch.arange(height, device=x.device) - shifts[:, :1]  # where each row comes from, (B,H)
+    columns = torch.arange(width, device=x.device) - shifts[:, 1:]
+    inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[:, None]
+    images = torch.arange(len(x), device=x.device)[:, None, None]
+    rows, columns = rows.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None]
+    moved = x.permute(0, 2, 3, 1)[images, rows, columns].permute(0, 3, 1, 2)
+    return torch.where(inside[:, None], moved, -1.0)

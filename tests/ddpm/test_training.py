@@ -65,7 +65,7 @@ def test_a_run_tells_its_whole_story(tmp_path: Path) -> None:
     "settings",
     [
         (),
-        ("training.accumulation=4", "training.decay=cosine"),
+        ("training.accumulation=4", "training.decay=cosine", "data.crop=2"),
         ("diffusion.variance=learned_range", "diffusion.prediction=v", "training.weighting=min_snr"),
         (  # few timesteps, so that by step 4 they are drawn by their losses
             "diffusion.variance=learned_range", "training.objective=vlb", "diffusion.timesteps=2",
