@@ -38,6 +38,10 @@ class Level:
         return math.log(self.alpha / self.sigma) if self.sigma else math.inf
 
 
+#: Of lambda, where spacings that are even in it begin: a cosine schedule ends at -10, and half of the steps
+#: would go where there is nothing to see (Lu et al. 2022, DPM-Solver++, released code: lambda_min_clipped).
+LOWEST = -5.1
+
 CLEAN = Level(-1, 1.0, 0.0)
 
 
@@ -49,19 +53,20 @@ def levels(schedule: Schedule, times: Sequence[int]) -> list[Level]:
 
 
 def time_grid(schedule: Schedule, steps: int, spacing: Spacing, rho: float = 7.0) -> list[int]:
-    """The timesteps a sampler visits, `steps` distinct ones descending from T-1 to 0 (one step: T-1 alone).
+    """The timesteps a sampler visits, `steps` distinct ones descending from T-1 to 0 (one step: the first).
 
     uniform: evenly (Nichol & Dhariwal 2021, section 4); quadratic: the i-th from below proportional to i²
     (Song et al. 2021, DDIM, appendix D.2); log_snr: evenly in lambda (Lu et al. 2022); karras: sigma / alpha
     to the power of 1 / rho evenly (Karras et al. 2022, eq. 5). The nearest timestep is taken, the next one
-    where they crowd: a network is asked about no time that it was not trained on. The last two need
-    alpha-bar above 0 everywhere. Raises ValueError where there are not so many timesteps.
+    where they crowd: a network is asked about no time that it was not trained on. The last two begin where
+    lambda is not below LOWEST, and need alpha-bar above 0 everywhere. Raises ValueError where there are not
+    so many timesteps.
     """
     timesteps = schedule.timesteps
     if not 1 <= steps <= timesteps:
         raise ValueError(f"steps: {steps} is not between 1 and {timesteps}")
     if steps == 1:
-        return [timesteps - 1]
+        return _wanted(schedule, torch.ones(1, dtype=torch.float64), spacing, rho)
     fraction = torch.linspace(0, 1, steps, dtype=torch.float64)
     grid: list[int] = []
     for i, time in enumerate(_wanted(schedule, fraction, spacing, rho)):
@@ -71,12 +76,12 @@ def time_grid(schedule: Schedule, steps: int, spacing: Spacing, rho: float = 7.0
 
 
 def _wanted(schedule: Schedule, fraction: Tensor, spacing: Spacing, rho: float) -> list[int]:
-    """The nearest timesteps, ascending, from 0 at fraction 0 to T-1 at fraction 1."""
+    """The nearest timesteps, ascending, from 0 at fraction 0 to the first one visited at fraction 1."""
     if spacing in ("uniform", "quadratic"):
         share = fraction if spacing == "uniform" else fraction**2
         return (share * (schedule.timesteps - 1)).round().long().tolist()
     log_ratio = (1 - schedule.alphas_cumprod).log() / 2 - schedule.alphas_cumprod.log() / 2
-    low, high = log_ratio[0], log_ratio[-1]
+    low, high = log_ratio[0], log_ratio[-1].clamp(max=max(-LOWEST, float(log_ratio[0])))
     if spacing == "log_snr":
         wanted = low + fraction * (high - low)
     else:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ddpm import schedules
 from ddpm.config import DiffusionConfig
-from ddpm.samplers.levels import CLEAN, levels, time_grid
+from ddpm.samplers.levels import CLEAN, LOWEST, levels, time_grid
 
 SPACINGS = ["uniform", "quadratic", "log_snr", "karras"]
 SCHEDULE = schedules.make(DiffusionConfig())
@@ -31,7 +31,8 @@ def test_time_grids_descend_from_the_end_to_zero(
     schedule = schedules.make(DiffusionConfig(timesteps=timesteps, schedule=shape))  # type: ignore[arg-type]
     grid = time_grid(schedule, steps, spacing, rho)  # type: ignore[arg-type]
     assert len(grid) == steps
-    assert grid[0] == timesteps - 1
+    if spacing in ("uniform", "quadratic"):
+        assert grid[0] == timesteps - 1
     assert all(a > b for a, b in itertools.pairwise(grid))
     assert steps == 1 or grid[-1] == 0
 
@@ -48,6 +49,19 @@ def test_log_snr_spacing_is_even_in_lambda_to_the_nearest_timestep() -> None:
         wanted = every[-1] + i / 19 * (every[0] - every[-1])
         nearest = min(range(100_000), key=lambda t: abs(every[t] - wanted))
         assert time == nearest
+
+
+@pytest.mark.parametrize("spacing", ["log_snr", "karras"])
+@pytest.mark.parametrize("steps", [1, 2, 10])
+def test_spacings_in_noise_begin_where_there_is_something_to_see(spacing: str, steps: int) -> None:
+    """A cosine schedule goes on to a noise of 20,000 times the image."""
+    cosine = schedules.make(DiffusionConfig(schedule="cosine"))
+    first, after = levels(cosine, [cosine.timesteps - 1])[0], levels(cosine, range(cosine.timesteps))
+    assert first.half_log_snr < 2 * LOWEST + 0.5
+    begin = time_grid(cosine, steps, spacing)[0]  # type: ignore[arg-type]
+    nearest = min(range(cosine.timesteps), key=lambda t: abs(after[t].half_log_snr - LOWEST))
+    assert begin == nearest
+    assert time_grid(SCHEDULE, steps, spacing)[0] == 999  # type: ignore[arg-type]  # Ho's ends before
 
 
 @pytest.mark.parametrize("rho", [3.0, 7.0])
