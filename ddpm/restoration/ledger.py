@@ -39,7 +39,7 @@ class Ledger:
         """Appends the line of an input, on disk when this returns as far as a killed process goes."""
         line = {"image": image, **values}
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.write(_text(line) + "\n")
         self._lines[image] = line
 
     @property
@@ -54,6 +54,12 @@ class Ledger:
         """Of what was measured under that name; None where nothing was."""
         values = [line[key] for line in self if isinstance(line.get(key), int | float)]
         return sum(values) / len(values) if values else None
+
+
+def _text(line: dict[str, Any]) -> str:
+    """As JSON; in ASCII where a file's name is no Unicode, and has bytes that UTF-8 cannot say."""
+    text = json.dumps(line, ensure_ascii=False)
+    return text if text.isprintable() else json.dumps(line)
 
 
 def _record(line: bytes) -> dict[str, Any] | None:

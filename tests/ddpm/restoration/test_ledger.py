@@ -46,3 +46,13 @@ def test_lines_of_others_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "restored.jsonl"
     path.write_text('[]\nnonsense\n{"image": "0"}\n{"image": 3, "output": "x.png"}\n')
     assert [line["image"] for line in Ledger(path)] == [3]
+
+
+def test_names_that_are_no_unicode_are_kept_and_others_stay_legible(tmp_path: Path) -> None:
+    """Of a file whose name was written in another encoding: it came back as a half of a surrogate pair."""
+    path = tmp_path / "restored.jsonl"
+    ledger = Ledger(path)
+    ledger.add(0, input="bad\udcff.png", output="bad\udcff.png")
+    ledger.add(1, input="ünï.png", output="ünï.png")
+    assert list(Ledger(path)) == list(ledger)
+    assert "ünï" in path.read_text("utf-8")
