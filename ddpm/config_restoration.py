@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -115,3 +116,23 @@ class RestorationConfig(Section):
         if "\0" in self.mask or self.mask != self.mask.encode("utf-8", "replace").decode():
             raise ValueError("restoration.mask: the path has characters that no configuration file can hold")
         return self
+
+
+#: What says something about one task alone, by key.
+OF_TASK: dict[str, Task] = {
+    "mask": "inpaint",
+    "hidden": "inpaint",
+    "scale": "super-resolution",
+    "filter": "super-resolution",
+    "kernel": "deblur",
+    "width": "deblur",
+    "ratio": "compressed-sensing",
+}
+
+
+def misplaced(given: Iterable[str], task: Task) -> str | None:
+    """What is wrong with keys of [restoration] that were given for `task`, in one line; None: nothing."""
+    for key in given:
+        if OF_TASK.get(key, task) != task:
+            return f"restoration.{key}: it is for {OF_TASK[key]}, and the task is {task}"
+    return None

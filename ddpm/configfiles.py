@@ -98,7 +98,9 @@ def _allowed(kind: str, choices: tuple[str, ...], field: FieldInfo) -> str:
     for rule in field.metadata:
         for name, text in bounds.items():
             value = getattr(rule, name, None)
-            if value is not None and value != 2**63:
+            if value == 2**63:
+                words += f", {text} 2^63"
+            elif value is not None:
                 words += f", {text} {value:g}" if isinstance(value, float) else f", {text} {value}"
     return words
 

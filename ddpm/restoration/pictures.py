@@ -66,6 +66,8 @@ def _read(
     file: Path | io.BytesIO, name: str, max_side: int, formats: tuple[str, ...] | None = None
 ) -> Picture:
     try:
+        if isinstance(file, Path) and file.exists() and not (file.is_file() or file.is_dir()):
+            raise PictureError(f"{name} is no image, but a device or a pipe")  # which would be waited for
         with Image.open(file, formats=formats) as image:
             if max(image.size) > max_side:
                 width, height = image.size

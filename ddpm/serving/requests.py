@@ -9,6 +9,7 @@ from typing import Any
 
 from ddpm import configfiles
 from ddpm.config import Config, RestorationConfig, SamplingConfig, Section
+from ddpm.config_restoration import misplaced
 from ddpm.configfiles import ConfigError
 from ddpm.restoration.restoring import check_task
 from ddpm.serving.limits import Limits, Refusal, TooMuch
@@ -81,6 +82,8 @@ def restoration(options: Iterable[tuple[str, str]], config: Config) -> Config:
     found = _checked(lambda: configfiles.override(config, settings))
     check_task(found)
     restored = found.restoration
+    if wrong := misplaced(given, restored.task):
+        raise Refusal(wrong.removeprefix("restoration."))
     if restored.task == "colorize" and config.data.shape[0] != 3:
         raise Refusal("task: colorize needs a model of colour images; this one knows grey")
     if restored.task == "compressed-sensing" and not restored.degrade:

@@ -87,10 +87,15 @@ def arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from ddpm.config_restoration import misplaced
+    from runs.errors import BadValueError
     from runs.launch import new_restoration
 
     keys = [f"restoration.{key}" for key in ("degrade", *OPTIONS)]
     home, parent, step, config = starting.from_checkpoint(args, keys)
+    given = [key for key in OPTIONS if getattr(args, f"restoration.{key}") is not None]
+    if wrong := misplaced(given, config.restoration.task):
+        raise BadValueError(f"{wrong}; say --task")
     starting.warn_before(home, config, args.device, trains=False)
 
     def make() -> RunDirectory:

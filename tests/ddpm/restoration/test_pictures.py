@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,7 @@ def test_the_first_frame_of_an_animation(tmp_path: Path) -> None:
 def test_what_is_no_image_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "text.png").write_text("hello")
     (tmp_path / "empty.png").touch()
+    os.mkfifo(tmp_path / "pipe.png")
     whole = saved(
         tmp_path / "whole.png", Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8))
     )
@@ -148,6 +150,7 @@ def test_what_is_no_image_is_told_in_one_line(tmp_path: Path, monkeypatch: pytes
         "torn.png": "cannot be read",
         "odd\nname.png": "is no image",
         "missing.png": "does not exist",
+        "pipe.png": "is no image, but a device or a pipe",
         "wide.png": "has 4097×1 pixels; at most 4096 a side are restored",
         ".": "cannot be read",
     }

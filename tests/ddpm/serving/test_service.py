@@ -143,6 +143,7 @@ def test_a_mask_is_an_image_beside(service: Service) -> None:
         ({"task": "colorize"}, png(), Refusal, "this one knows grey"),
         ({"task": "compressed-sensing"}, png(), Refusal, "add degrade=true"),
         ({"task": "inpaint", "mask": "/etc/passwd"}, png(), Refusal, "mask: it is box, random, or an image"),
+        ({"scale": "4"}, png(), Refusal, "scale: it is for super-resolution, and the task is denoise"),
         ({"sigma": "9"}, png(), Refusal, "sigma: '9' is not a number, at least 0"),
         ({"nonsense": "1"}, png(), Refusal, "'nonsense': no such option"),
     ],

@@ -29,6 +29,8 @@ REFUSED = [
     (["base", "digits:train", "--task", "compressed-sensing"], 2, "add --degrade"),
     (["base", "digits:train", "--task", "inpaint", "--mask", "/no.png"], 2, "/no.png does not exist"),
     (["base", "digits:train", "--scale", "3"], 2, "restoration.scale: '3' is not one of 2, 4"),
+    (["base", "digits:train", "--scale", "4"], 2, "it is for super-resolution, and the task is denoise"),
+    (["base", "digits:train", "--seed", "9" * 20], 2, "is not a whole number, at least 0, below 2^63"),
     (["base", "digits:train", "--out", "/dev/null"], 1, "/dev/null is a file, not a folder"),
     (["drawn", "digits:train"], 1, "drawn (#2) is a sample run: only trainings have checkpoints"),
 ]
