@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import diffusers
 import pytest
 import torch
 from torch import Tensor
@@ -15,8 +16,6 @@ from ddpm.samplers.dpmpp import dpmpp
 from ddpm.samplers.levels import levels, time_grid
 from ddpm.samplers.steps import Denoised, Noise, SampleStep
 from ddpm.samplers.unipc import unipc
-
-diffusers = pytest.importorskip("diffusers")
 
 SCHEDULE = schedules.make(DiffusionConfig())
 BETAS = {"beta_start": 1e-4, "beta_end": 0.02, "beta_schedule": "linear", "num_train_timesteps": 1000}
