@@ -12,6 +12,7 @@ from textual.content import Content
 
 from ddpm import datafiles
 from ddpm.config import Config
+from ddpm.config_restoration import OF_TASK
 from ddpm.configfiles import ConfigError, FieldSpec
 from runs import home as homes
 from runs import restorations
@@ -26,15 +27,6 @@ if TYPE_CHECKING:
 
 #: Of test images that are degraded on the spot.
 COUNT = 8
-#: Settings of one task alone.
-OF_TASK = {
-    "denoise": (),
-    "inpaint": ("mask", "hidden"),
-    "super-resolution": ("scale", "filter"),
-    "deblur": ("kernel", "width"),
-    "colorize": (),
-    "compressed-sensing": ("ratio",),
-}
 #: Settings of diffusion models alone: a denoiser has one step.
 _OF_DIFFUSION = ("method", "steps", "samples")
 
@@ -97,8 +89,8 @@ class RestoreScreen(CheckpointScreen):
         edits, trained = self._edits, self._trained
         assert edits is not None
         assert trained is not None
-        own = OF_TASK.get(edits.texts["restoration.task"], ())
-        others = {key for task in OF_TASK.values() for key in task} - set(own)
+        chosen = edits.texts["restoration.task"]
+        others = {key for key, task in OF_TASK.items() if task != chosen}
         if not trained.diffuses:
             others |= set(_OF_DIFFUSION)
         return tuple(key for key in self.KEYS if key not in others)
