@@ -1,4 +1,4 @@
-"""The configuration of a run: nine small models that say what every value may be.
+"""The configuration of a run: ten small models that say what every value may be.
 
 The form in the app, `--set`, the TOML files and their error messages all come from these models.
 No torch here: describing a run must stay cheap.
@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ddpm import datafiles
+from ddpm.config_likelihood import LikelihoodConfig
 from ddpm.config_restoration import DenoisingConfig, RestorationConfig, Task
 from ddpm.config_section import Section
 
@@ -322,6 +324,7 @@ class Config(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     denoising: DenoisingConfig = DenoisingConfig()
     restoration: RestorationConfig = RestorationConfig()
+    likelihood: LikelihoodConfig = LikelihoodConfig()
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -358,6 +361,7 @@ class Config(Section):
                 f"restoration.steps: {self.restoration.steps} is above "
                 f"diffusion.timesteps {self.diffusion.timesteps}"
             )
+        self.likelihood.check(self.diffusion.timesteps, datafiles.splits(self.data.dataset))
         return self
 
     @property

@@ -141,6 +141,26 @@ class Restored:
 
 
 @dataclass(frozen=True, slots=True)
+class BitsPerDim:
+    """How likely a checkpoint finds the images of one part of its data set, by those measured so far.
+
+    All in bits per dimension: the bound's mean, and what it is the sum of.
+    """
+
+    step: int  #: of the checkpoint
+    images_seen: int
+    split: str  #: "train" or "test"
+    done: int  #: images measured
+    count: int  #: to be measured of this part
+    bits_per_dim: float
+    error: float | None  #: standard error of the mean; None of a single image
+    prior: float  #: L_T, the same whatever the network
+    decoder: float  #: L_0
+    edges: tuple[int, ...]  #: timesteps at which the bins of `terms` begin, and at last T
+    terms: tuple[float, ...]  #: mean of L_t in each bin
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something a person should know, in one line."""
 
@@ -167,6 +187,7 @@ Event = (
     | Evaluating
     | Evaluated
     | Restored
+    | BitsPerDim
     | Notice
     | Ended
 )

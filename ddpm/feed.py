@@ -72,7 +72,7 @@ class Feed:
             shape = (len(numbers), 2)
             shifts = torch.randint(-self._crop, self._crop + 1, shape, generator=generator, device=device)
         labels = None if self._labels is None else self._told(self._labels[numbers])
-        return Batch(_values(self._images[numbers]), numbers, mirrored, generator, shifts, labels)
+        return Batch(values(self._images[numbers]), numbers, mirrored, generator, shifts, labels)
 
     def _told(self, labels: Tensor) -> Tensor:
         """Some of them hidden (Ho & Salimans 2022, algorithm 1)."""
@@ -82,10 +82,11 @@ class Feed:
     def first(self, count: int) -> tuple[Tensor, Tensor]:
         """The first images of the data set, or as many as there are, and their numbers, as in a Batch."""
         images = self._images[:count]
-        return _values(images), torch.arange(len(images), device=self._device)
+        return values(images), torch.arange(len(images), device=self._device)
 
 
-def _values(images: Tensor) -> Tensor:
+def values(images: Tensor) -> Tensor:
+    """uint8 images as a network sees them: float32 in [-1, 1]."""
     return images.float().div_(127.5).sub_(1)
 
 

@@ -47,6 +47,13 @@ def normal(seed: int, images: Tensor, draw: int, shape: tuple[int, ...]) -> Tens
     return torch.stack(pairs, dim=2).flatten(1)[:, :size].reshape(len(images), *shape)
 
 
+def uniform(seed: int, images: Tensor, draw: int) -> Tensor:
+    """Numbers in [0, 1), float64 (N,): draw number `draw` of the images numbered `images`, as in `normal`."""
+    zero = torch.zeros_like(images)
+    words = philox((zero, images, zero + draw, zero), (seed & _WORD, seed >> 32))
+    return words[0].double() * 2.0**-32
+
+
 def derive(seed: int, *purpose: int | str) -> int:
     """A 63-bit seed of its own for a purpose, by SHA-256 over (seed, purpose).
 

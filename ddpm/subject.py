@@ -49,8 +49,12 @@ class Subject:
         )
 
 
-def from_checkpoint(folder: Path, config: Config, device: torch.device) -> Subject:
+def from_checkpoint(
+    folder: Path, config: Config, device: torch.device, precision: torch.dtype | None = None
+) -> Subject:
     """The averaged weights of a checkpoint folder, or with `sampling.ema` false the plain ones.
+
+    precision: None for what the configuration says.
 
     Raises CheckpointError where they cannot be read or are another network's.
     """
@@ -58,7 +62,7 @@ def from_checkpoint(folder: Path, config: Config, device: torch.device) -> Subje
     network = unet.make(config)
     weights.load(network, saved, checkpoint.EMA if config.sampling.ema else checkpoint.MODEL)
     network = network.to(device).to(memory_format=torch.channels_last).eval()
-    precision = devices.precision(config.training.precision, device)
+    precision = precision or devices.precision(config.training.precision, device)
     return Subject(network, device, precision, saved.step, saved.images_seen)
 
 

@@ -48,7 +48,11 @@ def create_locked(
     from ddpm import configfiles
 
     wanted = None if name is None else names.check_name(name)
-    seeds = {"train": config.training.seed, "restore": config.restoration.seed}
+    seeds = {
+        "train": config.training.seed,
+        "restore": config.restoration.seed,
+        "likelihood": config.likelihood.seed,
+    }
     seed = seeds.get(kind, config.sampling.seed)
     info = {
         "format": runjson.FORMAT,

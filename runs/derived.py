@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from runs import evaluations, files
+from runs import evaluations, files, likelihoods
 from runs.record import Progress
 
 #: What a run of each kind counts, where that is not training.steps.
@@ -54,6 +54,9 @@ def run_values(
     elif kind == "sample":
         frame = progress.frame or {"done": None if step is None else 0, "count": planned_steps}
         step, total = frame["done"], frame["count"]
+    elif kind == "likelihood":
+        step = None if step is None else likelihoods.measured(progress.likelihood)
+        total = progress.dataset_size
     elif kind == "evaluate":
         step, total = None if step is None else progress.drawn or 0, planned_steps
     requested = None if requested_device == "auto" else requested_device
@@ -85,8 +88,18 @@ def _seconds_left(
     if kind == "evaluate":
         state = progress.evaluating
         return evaluations.seconds_left(state) if state and state["stage"] == "samples" else None
+    if kind == "likelihood":
+        return _measuring_seconds(progress, left)
     rate = _sampling_rate(progress) if kind in ("sample", "restore") else _training_rate(progress, newest)
     return left / rate if rate else None
+
+
+def _measuring_seconds(progress: Progress, left: int) -> float | None:
+    """By the pace since the start."""
+    done = likelihoods.measured(progress.likelihood) - progress.measured_before
+    if progress.measured_time is None or progress.resumed_at is None or done <= 0:
+        return None
+    return left * max(0.0, progress.measured_time - progress.resumed_at) / done
 
 
 def _training_rate(progress: Progress, newest: Sequence[tuple[Any, ...]]) -> float | None:

@@ -55,7 +55,7 @@ class RunDirectory:
 
     @property
     def kind(self) -> str:
-        """ "train", "sample", "evaluate" or "restore"."""
+        """ "train", "sample", "evaluate", "restore" or "likelihood"."""
         return str(self.info["kind"])
 
     @property

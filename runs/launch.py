@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ddpm import checkpoint, configfiles
-from ddpm.config import Config, EvaluationConfig, RestorationConfig, SamplingConfig, Section
+from ddpm.config import Config, EvaluationConfig, LikelihoodConfig, RestorationConfig, SamplingConfig, Section
 from runs import interpreter, logs, supervisor
 from runs.checks import (
     absolute_paths,
@@ -188,6 +188,41 @@ def new_restoration(
         data_root=trained_data(home, parent, config),
         inputs=check_inputs(inputs),
         out=out and check_out_folder(out, inputs),
+        command=command,
+    )
+    _start_new(run, lock)
+    return run
+
+
+def new_likelihood(
+    home: Home,
+    parent: RunDirectory,
+    step: int | None,
+    likelihood: LikelihoodConfig,
+    *,
+    name: str | None = None,
+    tags: Sequence[str] = (),
+    device: str = "auto",
+    command: Sequence[str] = (),
+) -> RunDirectory:
+    """Create a run that measures how likely a training's checkpoint (None: its latest) finds images of its
+    data set, and start it.
+
+    RunError where there is no such checkpoint, or the training learned to denoise; ConfigError where the
+    settings do not fit it.
+    """
+    check_draws(parent)
+    config = absolute_paths(_of_parent(parent, likelihood=likelihood))
+    run, lock = _made_from(
+        home,
+        parent,
+        step,
+        config,
+        kind="likelihood",
+        name=name,
+        tags=tags,
+        device=check_device(device),
+        data_root=trained_data(home, parent, config),
         command=command,
     )
     _start_new(run, lock)

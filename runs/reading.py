@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from runs import evaluations, files
+from runs import evaluations, files, likelihoods
 from runs.home import Home
 from runs.record import Progress
 from runs.rows import CheckpointRow, DenoisingRow, RestoredRow, RunDetail, RunRow, SampleRow
@@ -60,6 +60,7 @@ def detail_of(connection: Connection, run_id: int, home: Home) -> RunDetail | No
         parent_step=None if row.kind == "train" else progress.step,
         evaluations=evaluations.of_run(connection, run_id),
         restored=_restored(progress, row),
+        likelihood=likelihoods.rows(progress.likelihood),
         evaluating=evaluations.evaluating(progress.evaluating) if row.status == "running" else None,
     )
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from runs import evaluations, files
+from runs import evaluations, files, likelihoods
 
 #: Lines that are read at once.
 BATCH_LINES = 5_000
@@ -43,6 +43,9 @@ class Progress:
     frame: dict[str, Any] | None = None  #: fields of rows.DenoisingRow, paths relative
     frame_time: float | None = None
     restored: dict[str, Any] | None = None  #: fields of rows.RestoredRow, paths relative
+    likelihood: dict[str, dict[str, Any]] = field(default_factory=dict)  #: by part, fields of LikelihoodRow
+    measured_before: int = 0  #: images that a likelihood run had measured at its latest start
+    measured_time: float | None = None  #: when it last told, in seconds
     #: Fields of events.Evaluating and what their pace is reckoned from (`runs.evaluations.followed`); None
     #: where no evaluation is at work.
     evaluating: dict[str, Any] | None = None
@@ -105,7 +108,8 @@ class Batch:
         progress.started_at = progress.started_at or files.as_time(event.get("time"))
         progress.resumed_at, progress.resumed_step = files.as_seconds(event.get("time")), step
         progress.ended_at = progress.error = progress.frame = progress.frame_time = None
-        progress.evaluating = None
+        progress.evaluating = progress.measured_time = None
+        progress.measured_before = likelihoods.measured(progress.likelihood)
         return True
 
     def _metrics(self, event: dict[str, Any]) -> bool:
@@ -185,6 +189,14 @@ class Batch:
         self.progress.restored = {**counts, **numbers, **paths}
         return True
 
+    def _bits_per_dim(self, event: dict[str, Any]) -> bool:
+        found = likelihoods.fields(event)
+        if found is None:
+            return False
+        self.progress.likelihood = {**self.progress.likelihood, found["split"]: found}
+        self.progress.measured_time = files.as_seconds(event.get("time"))
+        return True
+
     def _evaluating(self, event: dict[str, Any]) -> bool:
         stage, seconds = files.as_text(event.get("stage"), 40), files.as_number(event.get("seconds"))
         done, total = files.as_whole(event.get("done")), files.as_whole(event.get("total"))
@@ -229,6 +241,7 @@ _HANDLERS: dict[str, Callable[[Batch, dict[str, Any]], bool]] = {
     "samples_written": Batch._samples_written,
     "denoising": Batch._denoising,
     "restored": Batch._restored,
+    "bits_per_dim": Batch._bits_per_dim,
     "evaluating": Batch._evaluating,
     "evaluated": Batch._evaluated,
     "notice": Batch._notice,

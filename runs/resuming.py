@@ -34,6 +34,9 @@ def planned(run: RunDirectory, settings: Sequence[str]) -> Config:
     new = configfiles.override(old, settings)
     if run.kind == "evaluate":
         _check_takes(run, settings, _MAY_CHANGE)
+    elif run.kind == "likelihood":
+        _check_takes(run, settings, ("data.root",))
+        return absolute_paths(new)
     else:
         _check_changes(run, old, new)
         _check_left(run, old, new)

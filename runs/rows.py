@@ -17,7 +17,7 @@ class RunRow:
 
     id: int
     name: str
-    kind: str  #: "train", "sample", "evaluate" or "restore"
+    kind: str  #: "train", "sample", "evaluate", "restore" or "likelihood"
     status: Status
     preset: str | None
     step: int | None
@@ -149,6 +149,7 @@ class RunDetail:
     evaluating: EvaluatingRow | None = None  #: while an evaluation works
     parent_step: int | None = None  #: of the checkpoint that a run which is no training works with
     restored: RestoredRow | None = None  #: what a restoring run has come to
+    likelihood: tuple[LikelihoodRow, ...] = ()  #: what a likelihood run has come to, a row for each part
 
     @property
     def fid_protocol(self) -> FidProtocol | None:
@@ -172,6 +173,21 @@ class RestoredRow:
     restored: str | None
     truth: str | None
     spread: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LikelihoodRow:
+    """How likely a checkpoint finds the images of one part; `events.BitsPerDim` says what it is."""
+
+    split: str
+    done: int
+    count: int
+    bits_per_dim: float
+    error: float | None
+    prior: float | None
+    decoder: float | None
+    edges: tuple[int, ...]
+    terms: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)

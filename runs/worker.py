@@ -174,6 +174,10 @@ def _told(event: events.Event) -> str | None:
         )
     if isinstance(event, events.Restored) and event.done == event.count - event.failed:
         return f"restored {event.done} images; {event.failed} could not be"
+    if isinstance(event, events.BitsPerDim) and event.done == event.count:
+        error = "" if event.error is None else f" ± {event.error:.4f}"
+        found = f"{event.bits_per_dim:.4f}{error} bits/dim"
+        return f"step {event.step}: {found} of {event.count} {event.split} images"
     if isinstance(event, events.Notice):
         return event.text
     return f"{event.status} at step {event.step}" if isinstance(event, events.Ended) else None
@@ -194,7 +198,7 @@ def _engine(run: RunDirectory, config: Config) -> Engine:
             start_from=source,
             places=_places(run, config),
         )
-    if info["kind"] not in ("sample", "evaluate", "restore"):
+    if info["kind"] not in ("sample", "evaluate", "restore", "likelihood"):
         raise RunError(f"run.json: this version knows no runs of kind {info['kind']!r}")
     if source is None:
         raise RunError(f"run.json names no checkpoint to {info['kind']} from")
@@ -216,6 +220,10 @@ def _engine(run: RunDirectory, config: Config) -> Engine:
             device=device,
             origin=origin,
         )
+    if info["kind"] == "likelihood":
+        from ddpm.likelihood.likelihood import Likelihood
+
+        return Likelihood(config, source, run.path, data_root=_data_root(run), device=device)
     from ddpm.evaluation.evaluation import Evaluation
 
     return Evaluation(config, source, run.path, places=_places(run, config), device=device, origin=origin)

@@ -97,7 +97,9 @@ def _ask_to_stop(run: RunDirectory, shown: View) -> bool:
         if running(run.path):  # and something is wrong with it
             raise
         return False
-    how = {"train": ", with a checkpoint", "evaluate": KEPT, "restore": KEPT}.get(run.kind, "")
+    how = {"train": ", with a checkpoint", "evaluate": KEPT, "restore": KEPT, "likelihood": KEPT}.get(
+        run.kind, ""
+    )
     shown.note(f"Stopping after this step{how}. Ctrl-C again stops only the watching.")
     return True
 
@@ -128,13 +130,13 @@ def conclude(detail: RunDetail, *, as_json: bool = False, show: bool = False, pr
         reason = detail.error or ("its processes are gone" if row.status == "lost" else "see its log")
         say(f"{program}: {row.name} {row.status}: {reason}")
         say(f"Its log: ddpm-tui logs {row.id}")
-    if row.kind in ("evaluate", "restore") or (row.kind == "train" and detail.checkpoints):
+    if row.kind in ("evaluate", "restore", "likelihood") or (row.kind == "train" and detail.checkpoints):
         say(f"To go on with it: ddpm-tui resume {row.id}")
     return 1
 
 
 def _facts(detail: RunDetail) -> str:
-    from runs import quality
+    from runs import likelihoods, quality
     from runs.cli.cells import number, progress
     from runs.humanize import UNKNOWN, distance, rate
 
@@ -145,6 +147,7 @@ def _facts(detail: RunDetail) -> str:
         "fid": distance(row.fid),
         "at": rate(row.images_per_second),
         **quality.words(detail.restored),
+        **likelihoods.words(detail.likelihood),
     }
     return "".join(f" · {name} {value}" for name, value in facts.items() if value != UNKNOWN)
 

@@ -30,7 +30,7 @@ SORTS = (
 #: What is best last when counted up: these are listed from the highest down.
 DESCENDING = ("id", "step", "images_seen", "images_per_second", "created_at", "ended_at")
 STATUSES = ("running", "finished", "stopped", "failed", "lost")
-KINDS = ("train", "sample", "evaluate", "restore")
+KINDS = ("train", "sample", "evaluate", "restore", "likelihood")
 TABLE_LIMIT = 50
 ALL = -1
 

@@ -22,6 +22,7 @@ GROUPS: tuple[tuple[str, dict[str, str]], ...] = (
             "train": "train a model from a preset or a TOML file",
             "sample": "draw images with a run's checkpoint",
             "evaluate": "how near a checkpoint's images are to the data: FID and more",
+            "likelihood": "bits per dimension that a checkpoint gives images of its data",
             "restore": "clean images from noised, masked, shrunk, blurred or grey ones",
             "serve": "draw and restore over HTTP with a run's checkpoint",
             "resume": "go on with a run from its last checkpoint",

@@ -52,4 +52,5 @@ def detail_record(detail: RunDetail) -> dict[str, Any]:
         "notices": detail.notices,
         "evaluating": detail.evaluating,
         "restored": detail.restored,
+        "likelihood": detail.likelihood,
     }

@@ -58,7 +58,7 @@ def _page(detail: RunDetail) -> list[str]:
 
 
 def _facts(detail: RunDetail) -> list[str]:
-    from runs import quality
+    from runs import likelihoods, quality
     from runs.cli.cells import number, progress
     from runs.cli.output import status_text
     from runs.humanize import UNKNOWN, age, bytes_text, count, duration, rate
@@ -78,6 +78,7 @@ def _facts(detail: RunDetail) -> list[str]:
         "images seen": count(row.images_seen),
         "loss": number(row.loss),
         **quality.words(detail.restored),
+        **likelihoods.words(detail.likelihood),
         "speed": rate(row.images_per_second),
         "fid": _fid(detail),
         "device": device,
