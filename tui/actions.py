@@ -20,12 +20,13 @@ _KINDS = {
     "sample": ("train", "sample"),
     "evaluate": ("train", "evaluate"),
     "restore_images": ("train", "restore"),
+    "likelihood": ("train", "likelihood"),
     "clone": ("train",),
 }
 
 
 class RunActions(Place):
-    """Stop, resume, delete, sample, evaluate, restore, clone, edit, copy the path of `chosen()`."""
+    """Stop, resume, delete, sample, evaluate, restore, measure, clone, edit, copy the path of `chosen()`."""
 
     def chosen(self) -> RunRow | None:
         """The run that a key means."""
@@ -209,6 +210,11 @@ class RunActions(Place):
 
         self._from_checkpoint(RestoreScreen, "restoration")
 
+    def action_likelihood(self) -> None:
+        from tui.screens.likelihood import LikelihoodScreen
+
+        self._from_checkpoint(LikelihoodScreen, "likelihood")
+
     def _from_checkpoint(self, form: type[CheckpointScreen], *sections: str) -> None:
         """Asks how; for a run that did it before, with its checkpoint and its `sections` of settings."""
         run, store = self.chosen(), self.cockpit.store
@@ -250,7 +256,7 @@ class RunActions(Place):
 
 def _can_go_on(run: RunRow) -> bool:
     """Whether an ended run has something left to do."""
-    if run.kind in ("evaluate", "restore"):
+    if run.kind in ("evaluate", "restore", "likelihood"):
         return run.status != "finished"
     complete = run.step is not None and run.total_steps is not None and run.step >= run.total_steps
     return run.kind == "train" and not complete

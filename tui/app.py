@@ -160,11 +160,11 @@ class DdpmApp(Background, App[None]):
 
 _SCREENS = (
     "new", "run", "sampling", "evaluating", "sample", "evaluate", "leaderboard", "compare", "dialogs", "help",
-    "restore", "restoring",
+    "restore", "restoring", "likelihood", "measuring",
 )  # fmt: skip
 _PANES = (
     "charts", "samples", "evaluation", "scores", "checkpoints", "log", "config", "about", "denoising",
-    "restoring",
+    "restoring", "likelihood",
 )  # fmt: skip
 
 
@@ -190,6 +190,10 @@ def _screen_of(run: RunRow) -> Place:
         from tui.screens.restoring import RestoringScreen
 
         return RestoringScreen(run)
+    if run.kind == "likelihood":
+        from tui.screens.measuring import MeasuringScreen
+
+        return MeasuringScreen(run)
     from tui.screens.run import RunScreen
 
     return RunScreen(run)

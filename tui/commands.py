@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ddpm import configfiles
-from ddpm.config import Config, RestorationConfig, SamplingConfig
+from ddpm.config import Config, LikelihoodConfig, RestorationConfig, SamplingConfig
 from runs import home as homes
 
 PROGRAM = "ddpm-tui"
@@ -123,6 +123,27 @@ def restore(
             flag = f"--{key.replace('_', '-')}"
             words += [flag, "unset" if value is None else configfiles.format_value(value)]
     return (*words, *(("--out", out) if out else ()), *home)
+
+
+#: Keys of [likelihood] that the form asks for, and that are options of the same name.
+LIKELIHOOD = ("train", "test", "timesteps", "clip", "seed")
+
+
+def likelihood(
+    run: str,
+    step: int,
+    likelihood: LikelihoodConfig,
+    usual: LikelihoodConfig,
+    *,
+    home: Sequence[str] = (),
+) -> tuple[str, ...]:
+    """Of a run's checkpoint; what is as `usual` in the run's configuration needs no word."""
+    words = [PROGRAM, "likelihood", f"{run}@{step}"]
+    for key in LIKELIHOOD:
+        value = getattr(likelihood, key)
+        if value != getattr(usual, key):
+            words += [f"--{key}", "unset" if value is None else configfiles.format_value(value)]
+    return (*words, *home)
 
 
 def _identity(name: str, tags: Sequence[str], device: str) -> list[str]:

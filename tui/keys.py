@@ -66,6 +66,7 @@ _RESUME = Key("r", "resume", "resume", "Resume the run; it goes on from its last
 _SAMPLE = Key("p", "sample", "sample", "Draw images with a checkpoint of the run")
 _EVALUATE = Key("E", "evaluate", "evaluate", "Evaluate a checkpoint of the run: FID and its companions")
 _RESTORE = Key("R", "restore_images", "restore", "Restore images with a checkpoint of the run")
+_LIKELIHOOD = Key("B", "likelihood", "likelihood", "Likelihood of the data's images; bits per dimension")
 _LEADERBOARD = Key(
     "L", "leaderboard", "leaderboard", "Leaderboard; all evaluations, equal protocols together"
 )
@@ -75,8 +76,8 @@ _COPY = Key("y", "copy_path", "", "Copy the path of the run's folder")
 
 #: Places that are screens.
 SCREENS = (
-    *("runs", "new", "run", "sampling", "evaluating", "restoring"),
-    *("sample", "evaluate", "restore", "leaderboard", "compare"),
+    *("runs", "new", "run", "sampling", "evaluating", "restoring", "measuring"),
+    *("sample", "evaluate", "restore", "likelihood", "leaderboard", "compare"),
 )
 
 TITLES = {
@@ -86,9 +87,11 @@ TITLES = {
     "sampling": "A sampling run",
     "evaluating": "An evaluating run",
     "restoring": "A restoring run",
+    "measuring": "A likelihood run",
     "sample": "Sample",
     "evaluate": "Evaluate",
     "restore": "Restore",
+    "likelihood": "Likelihood",
     "leaderboard": "Leaderboard",
     "compare": "Compare",
     FORMS: "In a form",
@@ -111,6 +114,7 @@ TABLE: dict[str, tuple[Key, ...]] = {
         _SAMPLE,
         _EVALUATE,
         _RESTORE,
+        _LIKELIHOOD,
         _STOP,
         _RESUME,
         _LEADERBOARD,
@@ -143,6 +147,7 @@ TABLE: dict[str, tuple[Key, ...]] = {
         _SAMPLE,
         _EVALUATE,
         _RESTORE,
+        _LIKELIHOOD,
         Key("C", "clone", "clone", _CLONE.help),
         Key("l", "log_scale", "log scale", "Charts linear or logarithmic"),
         Key("s", "smoothing", "smoothing", "Smooth the loss more; from none to strong and round again"),
@@ -216,6 +221,24 @@ TABLE: dict[str, tuple[Key, ...]] = {
         _EDIT,
         Key("y", "copy_path", "copy path", "Copy the path of the restored images"),
     ),
+    "measuring": (
+        Key("left_square_bracket", "previous_tab", "", "The tab to the left", palette=False),
+        Key("right_square_bracket", "next_tab", "", "The tab to the right", palette=False),
+        Key("1", "tab('bits')", "", "Bits per dimension, and the terms by timestep"),
+        Key("2", "tab('log')", "", "Log"),
+        Key("3", "tab('config')", "", "Configuration"),
+        Key("4", "tab('about')", "", "Where the run comes from; host, versions, command"),
+        Key("l", "log_scale", "log scale", "The terms linear or logarithmic"),
+        Key("x", "stop", "stop", "Stop the run; what it has measured is kept"),
+        Key("r", "resume", "resume", "Resume the run; it goes on where it was stopped"),
+        Key("B", "likelihood", "again", "Measure again; other settings if you like"),
+        Key("o", "parent", "its run", "Open the run that is measured"),
+        Key("slash", "search", "", "Search in the log; n and N go to the other matches", palette=False),
+        Key("F", "follow", "", "Follow the end of the log, or stay", palette=False),
+        Key("w", "wrap", "", "Wrap long lines of the log, or cut them", palette=False),
+        _EDIT,
+        _COPY,
+    ),
     "sample": (
         Key("ctrl+l", "launch", "launch", "Draw the images", priority=True),
         Key("ctrl+y", "copy_command", "copy command", "Copy the command that does the same", priority=True),
@@ -226,6 +249,10 @@ TABLE: dict[str, tuple[Key, ...]] = {
     ),
     "restore": (
         Key("ctrl+l", "launch", "launch", "Restore the images", priority=True),
+        Key("ctrl+y", "copy_command", "copy command", "Copy the command that does the same", priority=True),
+    ),
+    "likelihood": (
+        Key("ctrl+l", "launch", "launch", "Measure the images", priority=True),
         Key("ctrl+y", "copy_command", "copy command", "Copy the command that does the same", priority=True),
     ),
     "leaderboard": (

@@ -8,6 +8,7 @@ import pytest
 
 from ddpm import configfiles
 from runs.cli import evaluate as evaluate_verb
+from runs.cli import likelihood as likelihood_verb
 from runs.cli import sample as sample_verb
 from runs.cli import train as train_verb
 from runs.cli.parser import Parser
@@ -95,5 +96,24 @@ def test_evaluate_measures_the_same(settings, usual) -> None:
     said = given(args, evaluate_verb.OPTIONS)
     if args.companions is not None:
         said.append(f"evaluation.companions={args.companions}".lower())
+    assert args.run == "7@200"
+    assert configfiles.override(base, said) == wanted
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [],
+        ["likelihood.train=7", "likelihood.test=0", "likelihood.timesteps=9", "likelihood.clip=false"],
+        ["likelihood.seed=3", "likelihood.test=unset"],
+    ],
+)
+@pytest.mark.parametrize("usual", [[], ["likelihood.test=4", "likelihood.timesteps=20"]])
+def test_likelihood_measures_the_same(settings, usual) -> None:
+    base = configfiles.override(configfiles.resolve("mnist")[0], usual)
+    wanted = configfiles.override(base, settings)
+    command = commands.likelihood("7", 200, wanted.likelihood, base.likelihood)
+    args = parsed(likelihood_verb, shlex.split(commands.shell(command)))
+    said = given(args, [f"likelihood.{key}" for key in likelihood_verb.OPTIONS])
     assert args.run == "7@200"
     assert configfiles.override(base, said) == wanted

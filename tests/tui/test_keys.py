@@ -12,6 +12,8 @@ from tui.screens.compare import CompareScreen
 from tui.screens.evaluate import EvaluateScreen
 from tui.screens.evaluating import EvaluatingScreen
 from tui.screens.leaderboard import LeaderboardScreen
+from tui.screens.likelihood import LikelihoodScreen
+from tui.screens.measuring import MeasuringScreen
 from tui.screens.new import NewScreen
 from tui.screens.restore import RestoreScreen
 from tui.screens.restoring import RestoringScreen
@@ -30,6 +32,8 @@ SCREENS = {
     "evaluating": EvaluatingScreen,
     "restoring": RestoringScreen,
     "restore": RestoreScreen,
+    "likelihood": LikelihoodScreen,
+    "measuring": MeasuringScreen,
     "sample": SampleScreen,
     "evaluate": EvaluateScreen,
     "leaderboard": LeaderboardScreen,

@@ -53,6 +53,12 @@ def about() -> Pane:
     return AboutPane()
 
 
+def likelihood() -> Pane:
+    from tui.panes.likelihood import LikelihoodPane
+
+    return LikelihoodPane()
+
+
 def restoring() -> Pane:
     from tui.panes.restoring import RestoringPane
 

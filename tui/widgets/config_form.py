@@ -22,7 +22,7 @@ from tui.widgets.config_edits import ConfigEdits
 from tui.widgets.config_field import ConfigField
 
 #: Section -> its heading; what a training knows nothing of is asked for where it is done.
-_HEADINGS = {s: s.capitalize() for s in Config.model_fields if s != "restoration"}
+_HEADINGS = {s: s.capitalize() for s in Config.model_fields if s not in ("restoration", "likelihood")}
 #: Sections that are there at once; the others follow after the first paint.
 _FIRST = ("data", "model")
 
