@@ -10,12 +10,25 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ddpm import datafiles
+from ddpm import averages, datafiles
 from ddpm.config_likelihood import LikelihoodConfig
-from ddpm.config_restoration import DenoisingConfig, RestorationConfig, Task
+from ddpm.config_restoration import DenoisingConfig, RestorationConfig
+from ddpm.config_sampling import WITHOUT_SIGNAL, SamplingConfig
 from ddpm.config_section import Section
+from ddpm.config_training import TrainingConfig
 
-__all__ = ["DenoisingConfig", "RestorationConfig", "Section", "Task"]  # from here as well
+__all__ = [  # from here as well
+    *(
+        "DenoisingConfig",
+        "LikelihoodConfig",
+        "RestorationConfig",
+        "Sampler",
+        "SamplingConfig",
+        "Section",
+        "Task",
+    ),
+    *("TrainingConfig", "USUAL_STEPS"),
+]
 
 #: What a network is trained to say of x_t: the noise, the image, or the velocity between them.
 Prediction = Literal["epsilon", "x0", "v"]
@@ -146,136 +159,6 @@ class DiffusionConfig(Section):
         return self
 
 
-class TrainingConfig(Section):
-    """Optimisation of L_simple (Ho et al. 2020, eq. 14), or of a denoiser. A step is one optimiser step."""
-
-    objective: Literal["auto", "simple", "hybrid", "vlb", "noise2same", "noise2noise", "supervised"] = Field(
-        "auto",
-        description="auto: hybrid where the variance is learned, else simple; simple, hybrid (with the bound "
-        "for the variance), vlb (the bound alone): a diffusion model; else a denoiser of one noise, that of "
-        "[denoising], learned from noisy images alone (noise2same), from pairs of noisy ones, or clean ones",
-    )
-    weighting: Literal["none", "min_snr", "p2"] = Field(
-        "none", description="What timesteps count in L_simple: alike, min(SNR, gamma), or P2"
-    )
-    gamma: float | None = Field(
-        None, gt=0.0, le=1000.0, description="Of the weighting; unset: min_snr 5, p2 1"
-    )
-    timesteps: Literal["auto", "uniform", "loss_second_moment"] = Field(
-        "auto",
-        description="Drawn all alike, or by how large their loss was (auto: for vlb)",
-    )
-    steps: int = Field(100_000, ge=1, le=10**9, description="Optimiser steps in all")
-    batch_size: int = Field(128, ge=1, le=65_536, description="Images per optimiser step")
-    accumulation: int = Field(
-        1, ge=1, description="Parts a batch is computed in, to save memory; divides batch_size"
-    )
-    learning_rate: float = Field(2e-4, gt=0.0, le=1.0, description="AdamW's learning rate after warm-up")
-    weight_decay: float = Field(0.0, ge=0.0, le=1.0, description="AdamW's decoupled weight decay")
-    warmup_steps: int = Field(1000, ge=0, description="Steps over which the learning rate grows linearly")
-    decay: Literal["constant", "cosine"] = Field(
-        "constant", description="Learning rate after warm-up: constant, or a cosine down to zero at `steps`"
-    )
-    label_dropout: float = Field(
-        0.1, ge=0.0, le=1.0, description="Share of the images whose class is hidden, as guidance needs it"
-    )
-    gradient_clip: float = Field(1.0, gt=0.0, description="Largest L2 norm of the gradient")
-    ema_decay: float = Field(0.9999, ge=0.0, lt=1.0, description="Decay per step of the averaged weights")
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="Of the network's arithmetic; auto: bfloat16 where the device gains by it"
-    )
-    seed: int = Field(0, ge=0, lt=2**63, description="Of weights, data order, noise, timesteps and dropout")
-    log_every: int = Field(50, ge=1, description="Steps between two rows of metrics")
-    checkpoint_every: int = Field(5000, ge=1, description="Steps between checkpoints")
-    keep_checkpoints: int = Field(2, ge=1, description="Latest checkpoints kept; milestones stay for ever")
-    milestone_every: int = Field(0, ge=0, description="Steps between checkpoints that stay for ever; 0: none")
-    sample_every: int = Field(5000, ge=0, description="Steps between sample grids; 0: only one at the end")
-
-    @property
-    def resolved_gamma(self) -> float:
-        return self.gamma or (5.0 if self.weighting == "min_snr" else 1.0)
-
-    def resolved_timesteps(self, objective: str) -> str:
-        """How timesteps are drawn for an objective as `Config.objective` tells it."""
-        if self.timesteps == "auto":
-            return "loss_second_moment" if objective == "vlb" else "uniform"
-        return self.timesteps
-
-    @model_validator(mode="after")
-    def _parts_divide_batch(self) -> Self:
-        if self.batch_size % self.accumulation:
-            raise ValueError(
-                f"training.accumulation: {self.accumulation} does not divide batch_size {self.batch_size}"
-            )
-        return self
-
-
-Sampler = Literal["ddpm", "ddim", "euler", "heun", "dpmpp-2m", "dpmpp-3m", "unipc", "ipndm"]
-
-#: Steps of a sampler where none are asked for; ddpm takes every timestep.
-USUAL_STEPS: dict[str, int] = {"ddim": 50, "euler": 50, "heun": 18}
-
-#: What works where nothing of the image is left at the last timestep: the rest divide by it.
-WITHOUT_SIGNAL = ("ddpm", "ddim")
-
-
-class SamplingConfig(Section):
-    """How images are drawn, for grids while training and by `sample`."""
-
-    sampler: Sampler = Field(
-        "ddim",
-        description="ddpm: ancestral (Ho 2020); ddim (Song 2021); euler, heun: in sigma-space (Karras 2022); "
-        "dpmpp-2m, dpmpp-3m (Lu 2022), unipc (Zhao 2023), ipndm (Zhang 2023): good in few steps",
-    )
-    steps: int | None = Field(
-        None,
-        ge=1,
-        description="Steps from noise to image, a network evaluation each (heun two, but one in the last); "
-        "unset: ddpm all timesteps, ddim and euler 50, heun 18, the others 20",
-    )
-    eta: float = Field(0.0, ge=0.0, le=1.0, description="Noise of DDIM: 0 deterministic, 1 ancestral")
-    spacing: Literal["uniform", "quadratic", "log_snr", "karras"] = Field(
-        "uniform",
-        description="Timesteps used: evenly, densely near the image, evenly in log-SNR, or by Karras et al.",
-    )
-    rho: float = Field(7.0, ge=1.0, le=100.0, description="karras: above 1 denser near the image")
-    clip: bool = Field(True, description="Cut each prediction of the image to the range of pixels")
-    labels: tuple[Annotated[int, Field(ge=0)], ...] = Field(
-        (), description="Classes drawn, in turn; none: every class that the network is told of"
-    )
-    guidance: float = Field(
-        1.0, ge=0.0, le=100.0, description="Classifier-free guidance: 1 none, above it more of the class"
-    )
-    guidance_from: float = Field(
-        0.0, ge=0.0, le=1.0, description="Guided from this share of the timesteps on: 0 the image"
-    )
-    guidance_to: float = Field(1.0, ge=0.0, le=1.0, description="And up to this one: 1 the noise")
-    count: int = Field(64, ge=1, le=1_000_000, description="Images drawn")
-    batch_size: int = Field(256, ge=1, le=65_536, description="Images computed at once; does not change them")
-    seed: int = Field(0, ge=0, lt=2**63, description="Image i of a seed is always the same image")
-    ema: bool = Field(True, description="Use the averaged weights")
-
-    def resolved_steps(self, timesteps: int) -> int:
-        """Steps from noise to image of a forward process of `timesteps` steps."""
-        if self.steps is not None:
-            return self.steps
-        return timesteps if self.sampler == "ddpm" else min(USUAL_STEPS.get(self.sampler, 20), timesteps)
-
-    def evaluations(self, timesteps: int) -> int:
-        """NFE: how often the network is asked about each image; at most, where not all steps are guided."""
-        steps = self.resolved_steps(timesteps)
-        asked = 2 * steps - 1 if self.sampler == "heun" else steps
-        return 2 * asked if self.guidance != 1 else asked
-
-    @model_validator(mode="after")
-    def _guided_somewhere(self) -> Self:
-        if self.guidance_from > self.guidance_to:
-            raise ValueError(
-                f"sampling.guidance_from: {self.guidance_from:g} is above guidance_to {self.guidance_to:g}"
-            )
-        return self
-
-
 class EvaluationConfig(Section):
     """How good the images are: distances between features of samples and of the data set."""
 
@@ -349,6 +232,7 @@ class Config(Section):
                 f"sampling.spacing: {self.sampling.spacing} needs some signal at every timestep; with "
                 "diffusion.zero_terminal_snr there is uniform and quadratic"
             )
+        averages.check(self.training, self.sampling)
         _check_objective(self)
         _check_classes(self)
         if self.evaluation.every and not self.diffuses:

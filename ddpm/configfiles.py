@@ -40,7 +40,7 @@ class FieldSpec:
     """What a form needs to know about one value."""
 
     key: str  #: "training.batch_size"
-    kind: Literal["int", "float", "bool", "choice", "text", "ints"]
+    kind: Literal["int", "float", "bool", "choice", "text", "ints", "floats"]
     default: Any
     optional: bool  #: may be unset (None)
     choices: tuple[str, ...]  #: of kind "choice"
@@ -72,7 +72,7 @@ def _spec(key: str, field: FieldInfo) -> FieldSpec:
     if typing.get_origin(parts[0]) is Literal:
         kind, choices = "choice", tuple(str(c) for c in typing.get_args(parts[0]))
     elif typing.get_origin(parts[0]) is tuple:
-        kind = "ints"
+        kind = "floats" if typing.get_args(parts[0])[0] is float else "ints"
     elif parts[0] in (int, float, bool):
         kind = parts[0].__name__
     allowed = _allowed(kind, choices, field) + (", or unset" if optional else "")
@@ -92,6 +92,7 @@ def _allowed(kind: str, choices: tuple[str, ...], field: FieldInfo) -> str:
         "float": "a number",
         "bool": "true or false",
         "ints": "whole numbers separated by commas",
+        "floats": "numbers separated by commas",
         "text": "text",
     }[kind]
     bounds = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "multiple_of": "a multiple of"}
@@ -122,7 +123,9 @@ def parse_value(key: str, text: str) -> Any:
         if spec.kind == "bool":
             return {"true": True, "yes": True, "on": True, "1": True}.get(text.lower()) or _false(text)
         if spec.kind == "ints":
-            return tuple(_whole(part) for part in text.strip("[]()").replace(",", " ").split())
+            return tuple(_whole(part) for part in _parts(text))
+        if spec.kind == "floats":
+            return tuple(float(part) for part in _parts(text))
     except ValueError:
         raise ConfigError([f"{key}: {text!r} is not {spec.allowed}"]) from None
     if spec.kind == "choice" and text not in spec.choices:
@@ -130,6 +133,10 @@ def parse_value(key: str, text: str) -> Any:
     if spec.kind == "choice" and text.isdigit():  # values of a Literal are text or whole numbers, never both
         return int(text)
     return text
+
+
+def _parts(text: str) -> list[str]:
+    return text.strip("[]()").replace(",", " ").split()
 
 
 def _whole(text: str) -> int:
@@ -310,12 +317,13 @@ def _mistyped(values: Mapping[str, Any]) -> list[str]:
         for name, value in content.items():
             key = f"{section}.{name}"
             spec = fields()[key]
-            given = value if isinstance(value, list | tuple) and spec.kind == "ints" else [value]
-            wanted = types.get("int" if spec.kind == "ints" else spec.kind, (object,))
+            several = spec.kind in ("ints", "floats")
+            given = value if isinstance(value, list | tuple) and several else [value]
+            wanted = types.get(spec.kind.removesuffix("s") if several else spec.kind, (object,))
             wrong = [
                 v for v in given if not isinstance(v, wanted) or (isinstance(v, bool) and bool not in wanted)
             ]
-            if spec.kind in ("int", "float", "bool", "ints") and wrong and wrong[0] is not None:
+            if (spec.kind in types or several) and wrong and wrong[0] is not None:
                 problems.append(f"{key}: {format_value(wrong[0])!r} is not {spec.allowed}")
     return problems
 

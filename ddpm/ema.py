@@ -1,11 +1,17 @@
-"""An exponential moving average of a network's weights, with warm-up."""
+"""Moving averages of a network's weights."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
+
+from ddpm import averages, power_ema
+from ddpm.checkpoint import EMA as MAIN
+from ddpm.config_training import TrainingConfig
 
 
 def warmed_up(decay: float, step: int) -> float:
@@ -14,17 +20,30 @@ def warmed_up(decay: float, step: int) -> float:
 
 
 class EMA:
-    """`network` is the average; parameters are averaged, buffers copied."""
+    """`network` is the average; parameters are averaged, buffers copied.
 
-    def __init__(self, source: nn.Module, decay: float) -> None:
+    decay: of the optimiser steps 1, 2, 3, …
+    """
+
+    def __init__(self, source: nn.Module, decay: Callable[[int], float]) -> None:
         self.network = copy.deepcopy(source).eval().requires_grad_(False)
         self._decay = decay
 
     @torch.no_grad()
     def update(self, source: nn.Module, step: int) -> None:
         """Takes in the source's weights after optimiser step `step` (counted from 1)."""
-        averages: list[Tensor] = list(self.network.parameters())
+        means: list[Tensor] = list(self.network.parameters())
         currents: list[Tensor] = list(source.parameters())
-        torch._foreach_lerp_(averages, currents, 1 - warmed_up(self._decay, step))
-        for average, current in zip(self.network.buffers(), source.buffers(), strict=True):
-            average.copy_(current)
+        torch._foreach_lerp_(means, currents, 1 - self._decay(step))
+        for mean, current in zip(self.network.buffers(), source.buffers(), strict=True):
+            mean.copy_(current)
+
+
+def all_of(source: nn.Module, training: TrainingConfig) -> dict[str, EMA]:
+    """All averages that a training keeps, by their file in a checkpoint; the main one first."""
+    found = {MAIN: EMA(source, partial(warmed_up, training.ema_decay))}
+    for decay in training.ema_decays:
+        found[averages.file_of(decay)] = EMA(source, partial(warmed_up, decay))
+    for length in training.ema_lengths:
+        found[averages.file_of(length)] = EMA(source, partial(power_ema.decay, power_ema.exponent(length)))
+    return found

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ddpm import checkpoint, devices, unet, weights
+from ddpm import averages, checkpoint, devices, snapshots, unet, weights
 from ddpm.config import Config
 from ddpm.events import SamplesWritten, Started
 
@@ -52,15 +52,20 @@ class Subject:
 def from_checkpoint(
     folder: Path, config: Config, device: torch.device, precision: torch.dtype | None = None
 ) -> Subject:
-    """The averaged weights of a checkpoint folder, or with `sampling.ema` false the plain ones.
+    """The weights of a checkpoint folder that `sampling.ema` and `sampling.average` ask for.
 
     precision: None for what the configuration says.
 
-    Raises CheckpointError where they cannot be read or are another network's.
+    Raises CheckpointError where they cannot be read or are another network's, EngineError where an average
+    cannot be made of the snapshots there are.
     """
     saved = checkpoint.open_folder(folder)
     network = unet.make(config)
-    weights.load(network, saved, checkpoint.EMA if config.sampling.ema else checkpoint.MODEL)
+    if averages.reconstructed(config.training, config.sampling):
+        snapshots.fill(network, saved, config)
+    else:
+        (name,) = averages.sources(config.training, config.sampling)
+        weights.load(network, saved, name)
     network = network.to(device).to(memory_format=torch.channels_last).eval()
     precision = precision or devices.precision(config.training.precision, device)
     return Subject(network, device, precision, saved.step, saved.images_seen)

@@ -15,9 +15,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from ddpm import checkpoint, data, devices, grids, objectives, unet, weights
+from ddpm import averages, checkpoint, data, devices, ema, grids, objectives, snapshots, unet, weights
 from ddpm.config import Config
-from ddpm.ema import EMA
 from ddpm.errors import EngineError
 from ddpm.evaluation.interim import Interim
 from ddpm.evaluation.places import Places
@@ -65,6 +64,10 @@ class Training:
         self._device = devices.resolve(device)
         self._precision = devices.precision(config.training.precision, self._device)
         self._data_root, self._start_from = data_root, start_from
+        try:
+            averages.check_while_training(config.training, config.sampling)
+        except ValueError as error:
+            raise EngineError(str(error)) from None
         self._stop_asked = False
         self._interim = Interim(config, directory, places, self._device, lambda: self._stop_asked)
         self.step = 0
@@ -113,7 +116,7 @@ class Training:
         self._objective = objectives.make(config, device)
         network = unet.make(config).to(device).to(memory_format=torch.channels_last)
         self._network = network.train()
-        self._ema = EMA(network, config.training.ema_decay)
+        self._averages = ema.all_of(network, config.training)
         self._optimizer = make_optimizer(network, config.training)
         self._meter = Meter(device)
 
@@ -148,7 +151,8 @@ class Training:
         if self._start_from is not None:
             saved = checkpoint.open_folder(self._start_from)
             weights.load(self._network, saved, checkpoint.EMA)
-            weights.load(self._ema.network, saved, checkpoint.EMA)
+            for average in self._averages.values():
+                weights.load(average.network, saved, checkpoint.EMA)
 
     def _read(self, saved: checkpoint.Checkpoint, name: str) -> dict[str, Tensor]:
         return weights.tensors(saved.read(name), saved.path / name)
@@ -164,7 +168,8 @@ class Training:
             )
         try:
             weights.fill(self._network, state[checkpoint.MODEL], saved.path / checkpoint.MODEL)
-            weights.fill(self._ema.network, state[checkpoint.EMA], saved.path / checkpoint.EMA)
+            for name, average in self._averages.items():
+                weights.fill(average.network, state[name], saved.path / name)
             load_state(self._optimizer, self._network, state[checkpoint.TRAINING])
             self._objective.load(_part(state[checkpoint.TRAINING], OBJECTIVE))
         except (KeyError, RuntimeError) as error:
@@ -210,7 +215,8 @@ class Training:
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         self.step += 1
-        self._ema.update(self._network, self.step)
+        for average in self._averages.values():
+            average.update(self._network, self.step)
         self._meter.add(loss, norm, rate)
 
     def _loss(self, *drawn: Tensor) -> Tensor:
@@ -227,6 +233,8 @@ class Training:
         training, step = self._config.training, self.step
         if step % training.log_every == 0:
             yield from self._metrics()
+        if training.ema_snapshots and step % training.ema_snapshots == 0:
+            snapshots.write(self._directory, step, self._averages, training.ema_lengths)
         if step == training.steps:
             return
         milestone = training.milestone_every and step % training.milestone_every == 0
@@ -271,7 +279,7 @@ class Training:
     def _blobs(self) -> dict[str, bytes]:
         return {
             checkpoint.MODEL: weights.to_bytes(self._network),
-            checkpoint.EMA: weights.to_bytes(self._ema.network),
+            **{name: weights.to_bytes(average.network) for name, average in self._averages.items()},
             checkpoint.TRAINING: safetensors.torch.save(self._training_state()),
         }
 
@@ -309,7 +317,8 @@ class Training:
     @contextmanager
     def _subject(self) -> Iterator[Subject]:
         """The network to draw with as it is now, without dropout meanwhile."""
-        network = self._ema.network if self._config.sampling.ema else self._network
+        (name,) = averages.sources(self._config.training, self._config.sampling)
+        network = self._network if name == checkpoint.MODEL else self._averages[name].network
         was_training = network.training
         network.eval()
         try:

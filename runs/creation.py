@@ -36,13 +36,15 @@ def create_locked(
     data_root: Path | None = None,
     inception: Path | None = None,
     command: Sequence[str] = (),
-    weights: str | None = None,
+    weights: Sequence[str] = (),
+    snapshots: bool = False,
     inputs: Sequence[str] = (),
 ) -> tuple[RunDirectory, int]:
     """A new run, and its lock held (a descriptor, the caller's to close): it is never seen as lost.
 
     Without a name it is called `stem-N`. The directory appears at once and whole, under the next number
-    above all that this home has, with the file `weights` of `checkpoint` pinned in it. RunError for a bad
+    above all that this home has, with the files `weights` of `checkpoint` pinned in it (and with
+    `snapshots` those of its run up to then). RunError for a bad
     or taken name, and where nothing can be written.
     """
     from ddpm import configfiles
@@ -82,11 +84,11 @@ def create_locked(
             raise name_taken(wanted, taken)
         info["name"] = wanted or names.numbered(stem, taken)
         info["id"] = _highest_number(home, (other["id"] for other in others)) + 1
-        return _build(home, info, configfiles.dumps(config), weights)
+        return _build(home, info, configfiles.dumps(config), weights, snapshots)
 
 
 def _build(
-    home: Home, info: dict[str, Any], config_text: str, weights: str | None
+    home: Home, info: dict[str, Any], config_text: str, weights: Sequence[str], snapshots: bool
 ) -> tuple[RunDirectory, int]:
     hidden = home.runs / f".new-{secrets.token_hex(4)}"
     final = home.runs / f"{info['id']:04d}-{names.slug(info['name'])}"
@@ -96,8 +98,8 @@ def _build(
         (hidden / "config.toml").write_text(config_text, encoding="utf-8")
         (hidden / "events.jsonl").touch()
         (hidden / "log.txt").touch()
-        if weights is not None:
-            pinning.pin(Path(info["checkpoint"]), hidden, weights)
+        if weights:
+            pinning.pin(Path(info["checkpoint"]), hidden, weights, snapshots=snapshots)
         write_atomic(hidden / "run.json", pretty(info))
         lock = take_lock(hidden)
         hidden.rename(final)

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ddpm import checkpoint, configfiles
+from ddpm import averages, checkpoint, configfiles
 from ddpm.config import Config, EvaluationConfig, LikelihoodConfig, RestorationConfig, SamplingConfig, Section
+from ddpm.configfiles import ConfigError
 from runs import interpreter, logs, supervisor
 from runs.checks import (
     absolute_paths,
@@ -60,6 +61,10 @@ def new_training(
     """
     config = absolute_paths(config)
     inception = check_evaluation(config) if config.evaluation.every else None
+    try:
+        averages.check_while_training(config.training, config.sampling)
+    except ValueError as error:
+        raise ConfigError([str(error)]) from None
     parent, source = None, None
     if start is not None:
         source = checkpoint_of(*start)
@@ -76,7 +81,7 @@ def new_training(
         device=check_device(device),
         parent=parent,
         checkpoint=source,
-        weights=None if source is None else checkpoint.EMA,
+        weights=() if source is None else (checkpoint.EMA,),
         data_root=data_root(home, config.data.root),
         inception=inception,
         command=command,
@@ -257,7 +262,8 @@ def _made_from(
                 stem=f"{parent.name}-{kind}",
                 parent=_parent(parent, chosen),
                 checkpoint=checkpoint_of(parent, chosen),
-                weights=checkpoint.EMA if config.sampling.ema else checkpoint.MODEL,
+                weights=averages.sources(config.training, config.sampling),
+                snapshots=averages.reconstructed(config.training, config.sampling),
                 **identity,
             )
         except GoneError:  # the training has gone on meanwhile, and has a newer one

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ddpm import checkpoint
+from ddpm import averages, checkpoint
 from runs.errors import RunError
 
 FOLDER = "source"
@@ -22,8 +23,9 @@ class GoneError(RunError):
     """The checkpoint was removed while it was being taken."""
 
 
-def pin(source: Path, run: Path, weights: str) -> None:
-    """Make `run/source` a checkpoint of the one file `weights` of the checkpoint `source`.
+def pin(source: Path, run: Path, weights: Sequence[str], *, snapshots: bool = False) -> None:
+    """Make `run/source` a checkpoint of the files `weights` of the checkpoint `source`; with the snapshots of
+    averages up to then, where those are asked for.
 
     GoneError where that is not whole (any more), OSError where the run cannot be written.
     """
@@ -31,15 +33,22 @@ def pin(source: Path, run: Path, weights: str) -> None:
         saved = checkpoint.open_folder(source)
     except checkpoint.CheckpointError as error:
         raise GoneError(str(error)) from None
-    if weights not in saved.state["files"]:
-        raise RunError(f"{source}: the checkpoint has no {weights}")
+    for name in weights:
+        if name not in saved.state["files"]:
+            raise RunError(f"{source}: the checkpoint has no {name}")
     target = run / FOLDER
     target.mkdir()
     try:
-        _link(source / weights, target / weights)
+        for name in weights:
+            _link(source / name, target / name)
     except FileNotFoundError:
         raise GoneError(f"{source}: the checkpoint has just been removed") from None
-    state = {**saved.state, "files": {weights: saved.state["files"][weights]}}
+    if snapshots:
+        beside = target / averages.FOLDER
+        beside.mkdir()
+        for path in averages.snapshots(source.parent.parent / averages.FOLDER, saved.step).values():
+            _link(path, beside / path.name)
+    state = {**saved.state, "files": {name: saved.state["files"][name] for name in weights}}
     (target / checkpoint.STATE).write_text(json.dumps(state, indent=1), encoding="utf-8")
 
 

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from ddpm import sizes
+from ddpm import averages, sizes
 from ddpm.config import Config
 from ddpm.evaluation.places import find_weights
 from runs import directory, interpreter
@@ -77,14 +77,16 @@ def devices() -> list[dict[str, Any]]:
 def checkpoint_bytes(config: Config) -> int:
     """Bytes that a training's checkpoints take at most, by arithmetic.
 
-    A checkpoint holds the network, its average and Adam's two moments in float32. Kept are the last
-    `keep_checkpoints`, one more while it is written, and every milestone.
+    A checkpoint holds the network, its averages and Adam's two moments in float32. Kept are the last
+    `keep_checkpoints`, one more while it is written, every milestone, and all snapshots of averages.
     """
-    training = config.training
-    one = 4 * 4 * sizes.parameters(config)
+    training, network = config.training, sizes.parameters(config)
+    one = 4 * (4 + len(averages.kept(training))) * network
     milestones = training.steps // training.milestone_every if training.milestone_every else 0
     written = training.steps // training.checkpoint_every + 1
-    return one * (min(training.keep_checkpoints, written) + 1 + milestones)
+    snapshots = training.steps // training.ema_snapshots if training.ema_snapshots else 0
+    beside = snapshots * 2 * len(training.ema_lengths) * network
+    return one * (min(training.keep_checkpoints, written) + 1 + milestones) + beside
 
 
 def feature_bytes(images: int) -> int:

@@ -18,7 +18,10 @@ from runs.status import exit_info, last_event
 
 #: What makes a run this run. Where data and weights lie may change: they are the same.
 _FIXED_SECTIONS = ("data", "model", "diffusion", "denoising")
-_FIXED_KEYS = ("training.objective", "training.seed", "training.batch_size")
+_FIXED_KEYS = (
+    *("training.objective", "training.seed", "training.batch_size"),
+    *("training.ema_decays", "training.ema_lengths"),
+)
 _MAY_CHANGE = ("data.root", "evaluation.weights", "evaluation.classifier")
 
 

@@ -54,7 +54,7 @@ def train(
 
 
 #: Keys of [sampling] that the forms ask for, and that are options of the same name.
-SAMPLING = ("sampler", "steps", "eta", "spacing", "guidance", "labels", "seed")
+SAMPLING = ("sampler", "steps", "eta", "spacing", "guidance", "labels", "average", "seed")
 
 
 def sample(

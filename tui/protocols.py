@@ -23,7 +23,7 @@ _SAID = {
     "reference.dataset", "reference.split", "reference.images", "reference.shape", "reference.data",
     "samples",
     "sampling.sampler", "sampling.steps", "sampling.spacing", "sampling.eta",
-    "sampling.weights", "sampling.ema_decay",
+    "sampling.weights", "sampling.ema_decay", "sampling.ema_length",
 }  # fmt: skip
 
 
@@ -115,6 +115,9 @@ def _sampling(sampling: Mapping[str, Any]) -> Iterator[Part]:
     yield Part("sampling.eta", f"eta {_text(eta)}", usual=not eta)
     weights = sampling.get("weights")
     yield Part("sampling.weights", {"ema": "EMA", "model": "no EMA"}.get(str(weights), _text(weights)))
+    length = sampling.get("ema_length")
+    if length is not None:
+        yield Part("sampling.ema_length", f"EMA length {_text(length)}")
     yield Part("sampling.ema_decay", f"EMA decay {_text(sampling.get('ema_decay'))}", usual=True)
 
 

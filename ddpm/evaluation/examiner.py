@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from ddpm import averages
 from ddpm.config import Config
 from ddpm.evaluation import classifier, locating, reference, scores
 from ddpm.evaluation.drawing import Drawing, First
@@ -207,7 +208,6 @@ def sampling_protocol(config: Config) -> dict[str, Any]:
         "spacing": sampling.spacing,
         "eta": sampling.eta if sampling.sampler == "ddim" else None,
         "variance": config.diffusion.variance if sampling.sampler == "ddpm" else None,
-        "weights": "ema" if sampling.ema else "model",
-        "ema_decay": config.training.ema_decay if sampling.ema else None,
+        **averages.told(config.training, sampling),
         **more,
     }

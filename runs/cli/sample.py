@@ -33,6 +33,7 @@ OPTIONS = {
     "clip": (("--clip",), "cut predicted images to the range of pixels: true or false"),
     "labels": (("--labels",), "classes to draw, as 3,7 (default: all in turn)"),
     "guidance": (("--guidance",), "classifier-free guidance: 1 none, above it more of the class"),
+    "average": (("--average",), "of the weights: a decay or relative length that the training keeps"),
     "seed": (("--seed",), "of the images"),
     "batch_size": (("--batch-size",), "images computed at once"),
 }

@@ -263,7 +263,11 @@ def test_starting_from_another_runs_weights(tmp_path: Path) -> None:
     assert isinstance(started, Started)
     assert started.step == 0  # weights are taken over, not the clock
     averaged = checkpoint.open_folder(start).read("ema.safetensors")
-    assert weights.to_bytes(child._network) == weights.to_bytes(child._ema.network) == averaged
+    assert (
+        weights.to_bytes(child._network)
+        == weights.to_bytes(child._averages["ema.safetensors"].network)
+        == averaged
+    )
 
 
 def test_weights_of_another_network_are_refused_in_one_line(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ class EvaluateScreen(CheckpointScreen):
         "sampling.spacing",
         "sampling.guidance",
         "sampling.labels",
+        "sampling.average",
         "sampling.seed",
         "evaluation.reference",
         "evaluation.convention",

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, OptionList, Static
 
-from ddpm import configfiles
+from ddpm import averages, configfiles
 from ddpm.config import Config
 from runs import humanize
 from runs.rows import CheckpointRow, RunDetail, RunRow
@@ -25,7 +25,7 @@ from tui.widgets.config_edits import ConfigEdits
 from tui.widgets.config_field import ConfigField
 
 #: Asked for only where the network is told of classes.
-OF_CLASSES = ("sampling.guidance", "sampling.labels")
+OF_CLASSES = frozenset({"sampling.guidance", "sampling.labels"})
 
 
 class CheckpointScreen(LaunchScreen):
@@ -84,9 +84,12 @@ class CheckpointScreen(LaunchScreen):
 
     def _rows(self, edits: ConfigEdits) -> list[ConfigField]:
         specs = configfiles.fields()
-        told = self._trained is not None and self._trained.model.classes
-        wanted = (key for key in self.FIELDS if told or key not in OF_CLASSES)
-        return [ConfigField(specs[key], edits.texts[key]) for key in wanted]
+        left_out: set[str] = set()
+        if self._trained is None or not self._trained.model.classes:
+            left_out |= OF_CLASSES
+        if self._trained is None or not averages.kept(self._trained.training):
+            left_out.add("sampling.average")  # there is but one
+        return [ConfigField(specs[key], edits.texts[key]) for key in self.FIELDS if key not in left_out]
 
     # -- what is chosen -----------------------------------------------------------------------------
 

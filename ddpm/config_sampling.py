@@ -1,0 +1,81 @@
+"""The part of the configuration that says how images are drawn: [sampling]."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ddpm.config_section import Section
+
+Sampler = Literal["ddpm", "ddim", "euler", "heun", "dpmpp-2m", "dpmpp-3m", "unipc", "ipndm"]
+
+#: Steps of a sampler where none are asked for; ddpm takes every timestep.
+USUAL_STEPS: dict[str, int] = {"ddim": 50, "euler": 50, "heun": 18}
+
+#: What works where nothing of the image is left at the last timestep: the rest divide by it.
+WITHOUT_SIGNAL = ("ddpm", "ddim")
+
+
+class SamplingConfig(Section):
+    """How images are drawn, for grids while training and by `sample`."""
+
+    sampler: Sampler = Field(
+        "ddim",
+        description="ddpm: ancestral (Ho 2020); ddim (Song 2021); euler, heun: in sigma-space (Karras 2022); "
+        "dpmpp-2m, dpmpp-3m (Lu 2022), unipc (Zhao 2023), ipndm (Zhang 2023): good in few steps",
+    )
+    steps: int | None = Field(
+        None,
+        ge=1,
+        description="Steps from noise to image, a network evaluation each (heun two, but one in the last); "
+        "unset: ddpm all timesteps, ddim and euler 50, heun 18, the others 20",
+    )
+    eta: float = Field(0.0, ge=0.0, le=1.0, description="Noise of DDIM: 0 deterministic, 1 ancestral")
+    spacing: Literal["uniform", "quadratic", "log_snr", "karras"] = Field(
+        "uniform",
+        description="Timesteps used: evenly, densely near the image, evenly in log-SNR, or by Karras et al.",
+    )
+    rho: float = Field(7.0, ge=1.0, le=100.0, description="karras: above 1 denser near the image")
+    clip: bool = Field(True, description="Cut each prediction of the image to the range of pixels")
+    labels: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (), description="Classes drawn, in turn; none: every class that the network is told of"
+    )
+    guidance: float = Field(
+        1.0, ge=0.0, le=100.0, description="Classifier-free guidance: 1 none, above it more of the class"
+    )
+    guidance_from: float = Field(
+        0.0, ge=0.0, le=1.0, description="Guided from this share of the timesteps on: 0 the image"
+    )
+    guidance_to: float = Field(1.0, ge=0.0, le=1.0, description="And up to this one: 1 the noise")
+    count: int = Field(64, ge=1, le=1_000_000, description="Images drawn")
+    batch_size: int = Field(256, ge=1, le=65_536, description="Images computed at once; does not change them")
+    seed: int = Field(0, ge=0, lt=2**63, description="Image i of a seed is always the same image")
+    ema: bool = Field(True, description="Use the averaged weights")
+    average: float | None = Field(
+        None,
+        gt=0.0,
+        lt=1.0,
+        description="Which average: one of training.ema_decays or ema_lengths, or with snapshots any length "
+        "up to 0.28; unset: that of training.ema_decay",
+    )
+
+    def resolved_steps(self, timesteps: int) -> int:
+        """Steps from noise to image of a forward process of `timesteps` steps."""
+        if self.steps is not None:
+            return self.steps
+        return timesteps if self.sampler == "ddpm" else min(USUAL_STEPS.get(self.sampler, 20), timesteps)
+
+    def evaluations(self, timesteps: int) -> int:
+        """NFE: how often the network is asked about each image; at most, where not all steps are guided."""
+        steps = self.resolved_steps(timesteps)
+        asked = 2 * steps - 1 if self.sampler == "heun" else steps
+        return 2 * asked if self.guidance != 1 else asked
+
+    @model_validator(mode="after")
+    def _guided_somewhere(self) -> Self:
+        if self.guidance_from > self.guidance_to:
+            raise ValueError(
+                f"sampling.guidance_from: {self.guidance_from:g} is above guidance_to {self.guidance_to:g}"
+            )
+        return self
