@@ -65,6 +65,22 @@ class DataConfig(Section):
     crop: int = Field(
         0, ge=0, le=512, description="Pixels by which images are shifted at most while training, each way"
     )
+    augment: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="Chance of each of several moves (turns, stretches, shifts), told to the network, "
+        "so that samples show none (Karras et al. 2022: 0.12); above 0 half of the images are mirrored too",
+    )
+
+    @model_validator(mode="after")
+    def _moved_one_way(self) -> Self:
+        for key in ("flip", "crop"):
+            if self.augment and getattr(self, key):
+                raise ValueError(
+                    f"data.{key}: data.augment does so already, and tells the network; leave it out"
+                )
+        return self
 
     @model_validator(mode="after")
     def _root_is_a_path(self) -> Self:
@@ -298,6 +314,11 @@ def _check_classes(config: Config) -> None:
     if config.data.dataset != "folder" and classes not in (0, CLASSES):
         raise ValueError(
             f"model.classes: {config.data.dataset} has {CLASSES} classes, not {classes} (0: none is told)"
+        )
+    if config.data.augment and not config.diffuses:
+        raise ValueError(
+            f"data.augment: a network that learns to denoise (training.objective {config.objective}) is told "
+            "of no moves; it must be 0"
         )
     if config.data.crop and not config.diffuses:
         raise ValueError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ddpm.augmentation import Warp, drawn
 from ddpm.config import Config
 from ddpm.randomness import DataOrder, derive
 
@@ -21,6 +22,7 @@ class Batch:
     generator: torch.Generator  #: of this step alone
     shifts: Tensor | None = None  #: int64 (B,2), pixels down and right that they are to be moved; None: none
     labels: Tensor | None = None  #: int64 (B,), classes, their number where one is hidden; None: not told
+    warp: Warp | None = None  #: what else is done to them, of which the network is told; None: nothing
 
     def as_seen(self, x: Tensor) -> Tensor:
         """Float (B,C,H,W), the images or something made of them: mirrored and shifted as they are to be.
@@ -31,6 +33,8 @@ class Batch:
             x = torch.where(self.mirrored[:, None, None, None], x.flip(3), x)
         if self.shifts is not None:
             x = _shifted(x, self.shifts)
+        if self.warp is not None:
+            x = self.warp.apply(x)
         return x.contiguous(memory_format=torch.channels_last)
 
 
@@ -44,7 +48,7 @@ class Feed:
     def __init__(
         self, images: Tensor, config: Config, device: torch.device, labels: Tensor | None = None
     ) -> None:
-        self._training, self._flip, self._crop = config.training, config.data.flip, config.data.crop
+        self._training, self._data = config.training, config.data
         self._device = device
         self._images = images.to(device)
         self._classes = config.model.classes
@@ -65,14 +69,16 @@ class Feed:
             numbers = numbers.pin_memory()  # so that the copy waits for nothing
         numbers = numbers.to(device, non_blocking=True)
         mirrored = None
-        if self._flip:
+        if self._data.flip:
             mirrored = torch.rand(len(numbers), generator=generator, device=device) < 0.5
         shifts = None
-        if self._crop:
+        if crop := self._data.crop:
             shape = (len(numbers), 2)
-            shifts = torch.randint(-self._crop, self._crop + 1, shape, generator=generator, device=device)
+            shifts = torch.randint(-crop, crop + 1, shape, generator=generator, device=device)
         labels = None if self._labels is None else self._told(self._labels[numbers])
-        return Batch(values(self._images[numbers]), numbers, mirrored, generator, shifts, labels)
+        augment = self._data.augment
+        warp = drawn(len(numbers), augment, generator) if augment else None
+        return Batch(values(self._images[numbers]), numbers, mirrored, generator, shifts, labels, warp)
 
     def _told(self, labels: Tensor) -> Tensor:
         """Some of them hidden (Ho & Salimans 2022, algorithm 1)."""

@@ -49,22 +49,32 @@ class Diffusion:
         self._bound = Bound.of(diffusion, schedule, device)
         by_loss = training.resolved_timesteps(self._name) == "loss_second_moment"
         self._timesteps: Timesteps = (LossSecondMoment if by_loss else Uniform)(schedule.timesteps)
+        tells = {"labels": config.model.classes, "moves": config.data.augment}
+        self._told = [name for name, wanted in tells.items() if wanted]  # the network's names for them
         self._found: list[tuple[Tensor, Tensor]] = []  # what the timesteps can learn of this step
 
     def draw(self, batch: Batch) -> tuple[Tensor, ...]:
         """Images as they are seen, timesteps int64 (B,) in 0 … T-1, what each counts, noise (B,C,H,W), and
-        where classes are told those, int64 (B,)."""
+        of what the network is told classes int64 (B,) and moves (B,NUMBERS)."""
         self._learn()
         x_0, generator = batch.as_seen(batch.images), batch.generator
         times, counts = self._timesteps.draw(len(x_0), generator)
         noise = torch.randn(x_0.shape, generator=generator, device=x_0.device)
-        labels = () if batch.labels is None else (batch.labels,)
-        return x_0, times, counts, noise, *labels
+        moves = None if batch.warp is None else batch.warp.told
+        told = {"labels": batch.labels, "moves": moves}
+        return (
+            x_0,
+            times,
+            counts,
+            noise,
+            *(tensor for tensor in map(told.get, self._told) if tensor is not None),
+        )
 
     def loss(self, network: nn.Module, *drawn: Tensor) -> Tensor:
-        x_0, times, counts, noise, *labels = drawn
+        x_0, times, counts, noise, *rest = drawn
+        told = dict(zip(self._told, rest, strict=True))
         x_t = self._marginals.mixed(x_0, noise, times)
-        said, fraction = split(network(x_t, times, *labels), self._learned)
+        said, fraction = split(network(x_t, times, **told), self._learned)
         if self._name == "vlb":
             found = self._terms(said, fraction, x_0, x_t, times)
             self._found.append((times, found.detach()))

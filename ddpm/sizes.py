@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 from ddpm.config import Config, ModelConfig
 
+#: Numbers that an augmented network is told of moves (`ddpm.augmentation.NUMBERS`, which needs torch).
+_MOVES = 9
+
 
 def parameters(config: Config) -> int:
     """Trainable numbers of the network that `ddpm.unet.make` makes."""
@@ -13,6 +16,7 @@ def parameters(config: Config) -> int:
     width, embedding = model.channels, 4 * model.channels
     total = _conv(image_channels, width) + _linear(width, embedding) + _linear(embedding, embedding)
     total += (model.classes + 1) * embedding if model.classes else 0
+    total += _MOVES * embedding if config.data.augment else 0
     total += sum(_resnet(i, o, embedding) for i, o in _resnets(model))
     total += sum(_attention(c) for c in _attentions(model, image_size))
     widths = [width * m for m in model.multipliers]

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ddpm.augmentation import NUMBERS
 from ddpm.config import Config, ModelConfig
 
 _NORM_EPS = 1e-6
@@ -20,11 +21,17 @@ _NORM_EPS = 1e-6
 class UNet(nn.Module):
     """(N, C, H, W) and timesteps (N,) to (N, outputs, H, W); H = W divisible by the depth.
 
-    outputs: channels of what is predicted, C unless given.
+    outputs: channels of what is predicted, C unless given; augmented: it is told how images were moved.
     """
 
     def __init__(
-        self, config: ModelConfig, image_channels: int, image_size: int, outputs: int | None = None
+        self,
+        config: ModelConfig,
+        image_channels: int,
+        image_size: int,
+        outputs: int | None = None,
+        *,
+        augmented: bool = False,
     ) -> None:
         super().__init__()
         width, groups = config.channels, group_count(config.channels)
@@ -34,6 +41,7 @@ class UNet(nn.Module):
         self.time_embedding = TimeEmbedding(width, embedding)
         #: One more than there are classes: the last is that of images whose class is hidden.
         self.class_embedding = nn.Embedding(config.classes + 1, embedding) if config.classes else None
+        self.augmentation = nn.Linear(NUMBERS, embedding, bias=False) if augmented else None
         self.conv_in = nn.Conv2d(image_channels, width, 3, padding=1)
         self.down_blocks = nn.ModuleList()
         skips = [width]
@@ -56,16 +64,25 @@ class UNet(nn.Module):
         self.conv_out = nn.Conv2d(width, outputs or image_channels, 3, padding=1)
         self._initialise()
 
-    def forward(self, x: Tensor, timesteps: Tensor, labels: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        labels: Tensor | None = None,
+        moves: Tensor | None = None,
+    ) -> Tensor:
         """What is predicted of x, float32; x float (N, C, H, W), timesteps int (N,) in 0 … T-1.
 
         labels: int64 (N,), classes from 0 on; their number, or None for all: no class.
+        moves: float32 (N, NUMBERS), how images were augmented (`ddpm.augmentation`); None: not at all.
         """
         temb = self.time_embedding(sinusoids(timesteps, self.width))
         if self.class_embedding is not None:
             if labels is None:
                 labels = torch.full_like(timesteps, self.class_embedding.num_embeddings - 1)
             temb = temb + self.class_embedding(labels)
+        if self.augmentation is not None and moves is not None:
+            temb = temb + self.augmentation(moves)
         temb = F.silu(temb)
         h = self.conv_in(x)
         skips = [h]
@@ -96,7 +113,9 @@ def make(config: Config) -> UNet:
     """The network of a configuration; with twice the channels where it tells a variance as well."""
     channels, size, _ = config.data.shape
     learned = config.diffusion.variance == "learned_range"
-    return UNet(config.model, channels, size, 2 * channels if learned else channels)
+    return UNet(
+        config.model, channels, size, 2 * channels if learned else channels, augmented=config.data.augment > 0
+    )
 
 
 def group_count(channels: int) -> int:

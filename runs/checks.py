@@ -84,6 +84,9 @@ def _network(config: Config) -> dict[str, str]:
         "model.multipliers": configfiles.format_value(model.multipliers),
         "model.blocks": str(model.blocks),
         "attention by resolution": ",".join(attention),
+        "model.classes": str(model.classes),
+        "variance learned": "yes" if config.diffusion.variance == "learned_range" else "no",
+        "data.augment above 0": "yes" if config.data.augment else "no",
     }
 
 
