@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ddpm import checkpoint, configfiles
-from ddpm.config import Config, Sampler
+from ddpm.config import Config
+from ddpm.config_sampling import Sampler
 from ddpm.evaluation.evaluation import Evaluation
 from ddpm.evaluation.places import Places
 from ddpm.events import Evaluated
 
-SOLVERS: tuple[str, ...] = get_args(Sampler)
+SOLVERS = tuple(name for name in get_args(Sampler) if name != "consistency")  # of networks tuned for it
 #: The one sampler that is worth so many evaluations, and how many.
 LONG, LONG_NFE = "ddpm", 1000
 

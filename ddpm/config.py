@@ -18,16 +18,12 @@ from ddpm.config_section import Section
 from ddpm.config_training import TrainingConfig
 
 __all__ = [  # from here as well
-    *(
-        "DenoisingConfig",
-        "LikelihoodConfig",
-        "RestorationConfig",
-        "Sampler",
-        "SamplingConfig",
-        "Section",
-        "Task",
-    ),
-    *("TrainingConfig", "USUAL_STEPS"),
+    "DenoisingConfig",
+    "LikelihoodConfig",
+    "RestorationConfig",
+    "SamplingConfig",
+    "Section",
+    "TrainingConfig",
 ]
 
 #: What a network is trained to say of x_t: the noise, the image, or the velocity between them.
@@ -250,6 +246,7 @@ class Config(Section):
             )
         averages.check(self.training, self.sampling)
         _check_objective(self)
+        _check_consistency(self)
         _check_classes(self)
         if self.evaluation.every and not self.diffuses:
             raise ValueError(
@@ -274,7 +271,7 @@ class Config(Section):
     @property
     def diffuses(self) -> bool:
         """Whether it is a diffusion model, which draws images; else it denoises them."""
-        return self.objective in ("simple", "hybrid", "vlb")
+        return self.objective in ("simple", "hybrid", "vlb", "consistency")
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Plain values, section by section; unset values are left out, as TOML has no null."""
@@ -306,6 +303,31 @@ def _check_objective(config: Config) -> None:
         )
     if config.training.timesteps == "loss_second_moment" and not config.diffuses:
         raise ValueError("training.timesteps: a network that learns to denoise draws none; take auto")
+
+
+#: Of a tuning that no training was named for.
+NOT_FROM_ANOTHER = "training.objective: consistency tunes a trained diffusion model: say which, as --from RUN"
+
+
+def _check_consistency(config: Config) -> None:
+    """ValueError where a network tuned to draw in few steps is to draw otherwise, or another one so."""
+    sampling, tuned = config.sampling, config.objective == "consistency"
+    if tuned and sampling.sampler != "consistency":
+        raise ValueError(
+            f"sampling.sampler: {sampling.sampler} takes small steps, which training.objective consistency "
+            "unlearns; take consistency"
+        )
+    if not tuned and sampling.sampler == "consistency":
+        raise ValueError(
+            "sampling.sampler: consistency needs a network that was tuned for it (training.objective "
+            "consistency)"
+        )
+    if tuned and config.training.timesteps == "loss_second_moment":
+        raise ValueError("training.timesteps: consistency tuning has a law of its own; take auto")
+    if tuned and sampling.spacing != "uniform":
+        raise ValueError("sampling.spacing: consistency chooses its few timesteps itself; leave it uniform")
+    if tuned and sampling.guidance != 1:
+        raise ValueError("sampling.guidance: a consistency-tuned network takes none; it must be 1")
 
 
 def _check_classes(config: Config) -> None:

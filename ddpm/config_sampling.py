@@ -8,13 +8,13 @@ from pydantic import Field, model_validator
 
 from ddpm.config_section import Section
 
-Sampler = Literal["ddpm", "ddim", "euler", "heun", "dpmpp-2m", "dpmpp-3m", "unipc", "ipndm"]
+Sampler = Literal["ddpm", "ddim", "euler", "heun", "dpmpp-2m", "dpmpp-3m", "unipc", "ipndm", "consistency"]
 
 #: Steps of a sampler where none are asked for; ddpm takes every timestep.
-USUAL_STEPS: dict[str, int] = {"ddim": 50, "euler": 50, "heun": 18}
+USUAL_STEPS: dict[str, int] = {"ddim": 50, "euler": 50, "heun": 18, "consistency": 2}
 
 #: What works where nothing of the image is left at the last timestep: the rest divide by it.
-WITHOUT_SIGNAL = ("ddpm", "ddim")
+WITHOUT_SIGNAL = ("ddpm", "ddim", "consistency")
 
 
 class SamplingConfig(Section):
@@ -23,13 +23,14 @@ class SamplingConfig(Section):
     sampler: Sampler = Field(
         "ddim",
         description="ddpm: ancestral (Ho 2020); ddim (Song 2021); euler, heun: in sigma-space (Karras 2022); "
-        "dpmpp-2m, dpmpp-3m (Lu 2022), unipc (Zhao 2023), ipndm (Zhang 2023): good in few steps",
+        "dpmpp-2m, dpmpp-3m (Lu 2022), unipc (Zhao 2023), ipndm (Zhang 2023): good in few steps; "
+        "consistency: one to four steps, of a network tuned for it",
     )
     steps: int | None = Field(
         None,
         ge=1,
         description="Steps from noise to image, a network evaluation each (heun two, but one in the last); "
-        "unset: ddpm all timesteps, ddim and euler 50, heun 18, the others 20",
+        "unset: ddpm all timesteps, ddim and euler 50, heun 18, consistency 2, the others 20",
     )
     eta: float = Field(0.0, ge=0.0, le=1.0, description="Noise of DDIM: 0 deterministic, 1 ancestral")
     spacing: Literal["uniform", "quadratic", "log_snr", "karras"] = Field(

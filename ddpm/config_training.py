@@ -15,11 +15,14 @@ LONGEST = 0.28
 class TrainingConfig(Section):
     """Optimisation of L_simple (Ho et al. 2020, eq. 14), or of a denoiser. A step is one optimiser step."""
 
-    objective: Literal["auto", "simple", "hybrid", "vlb", "noise2same", "noise2noise", "supervised"] = Field(
+    objective: Literal[
+        "auto", "simple", "hybrid", "vlb", "consistency", "noise2same", "noise2noise", "supervised"
+    ] = Field(
         "auto",
         description="auto: hybrid where the variance is learned, else simple; simple, hybrid (with the bound "
-        "for the variance), vlb (the bound alone): a diffusion model; else a denoiser of one noise, that of "
-        "[denoising], learned from noisy images alone (noise2same), from pairs of noisy ones, or clean ones",
+        "for the variance), vlb (the bound alone): a diffusion model; consistency: a trained one learns to "
+        "draw in one to four steps; else a denoiser of one noise, that of [denoising], learned from noisy "
+        "images alone (noise2same), from pairs of noisy ones, or clean ones",
     )
     weighting: Literal["none", "min_snr", "p2"] = Field(
         "none", description="What timesteps count in L_simple: alike, min(SNR, gamma), or P2"

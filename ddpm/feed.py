@@ -20,6 +20,7 @@ class Batch:
     numbers: Tensor  #: int64 (B,), which images of the data set they are
     mirrored: Tensor | None  #: bool (B,), those that are to be seen mirrored; None: none
     generator: torch.Generator  #: of this step alone
+    images_seen: int = 0  #: in the steps before
     shifts: Tensor | None = None  #: int64 (B,2), pixels down and right that they are to be moved; None: none
     labels: Tensor | None = None  #: int64 (B,), classes, their number where one is hidden; None: not told
     warp: Warp | None = None  #: what else is done to them, of which the network is told; None: nothing
@@ -78,7 +79,8 @@ class Feed:
         labels = None if self._labels is None else self._told(self._labels[numbers])
         augment = self._data.augment
         warp = drawn(len(numbers), augment, generator) if augment else None
-        return Batch(values(self._images[numbers]), numbers, mirrored, generator, shifts, labels, warp)
+        images = values(self._images[numbers])
+        return Batch(images, numbers, mirrored, generator, images_seen, shifts, labels, warp)
 
     def _told(self, labels: Tensor) -> Tensor:
         """Some of them hidden (Ho & Salimans 2022, algorithm 1)."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ddpm import schedules, weighting
 from ddpm.bound import Bound
 from ddpm.config import Config
+from ddpm.consistency import Consistency
 from ddpm.diffusion import Marginals, split, x0_of
 from ddpm.feed import Batch
 from ddpm.restoration.denoising import Denoising
@@ -109,4 +110,6 @@ class Diffusion:
 
 def make(config: Config, device: torch.device) -> Objective:
     """The objective that a configuration names."""
+    if config.objective == "consistency":
+        return Consistency(config, device)
     return Diffusion(config, device) if config.diffuses else Denoising(config)

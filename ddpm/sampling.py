@@ -12,6 +12,7 @@ from ddpm import schedules
 from ddpm.config import Config, SamplingConfig
 from ddpm.diffusion import split, x0_of
 from ddpm.randomness import normal
+from ddpm.samplers.consistency import consistency, consistency_times
 from ddpm.samplers.ddim import ddim
 from ddpm.samplers.ddpm import ddpm
 from ddpm.samplers.dpmpp import dpmpp
@@ -73,6 +74,9 @@ def draw_with(
     sampling, schedule = config.sampling, schedules.make(config.diffusion)
     denoise = NetworkDenoiser(network, config, labels=labels, clip=sampling.clip, precision=precision)
     steps = sampling.resolved_steps(schedule.timesteps)
+    if sampling.sampler == "consistency":
+        yield from consistency(denoise, levels(schedule, consistency_times(schedule, steps)), noise)
+        return
     way = levels(schedule, time_grid(schedule, steps, sampling.spacing, sampling.rho))
     if sampling.sampler == "ddpm":
         yield from ddpm(denoise, way, noise, variance=config.diffusion.variance)

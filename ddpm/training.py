@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ddpm import averages, checkpoint, data, devices, ema, grids, objectives, snapshots, unet, weights
-from ddpm.config import Config
+from ddpm.config import NOT_FROM_ANOTHER, Config
 from ddpm.errors import EngineError
 from ddpm.evaluation.interim import Interim
 from ddpm.evaluation.places import Places
@@ -148,6 +148,8 @@ class Training:
             return
         if torn or checkpoint.any_put_aside(self._directory):
             raise EngineError("no checkpoint of this run can be read: start a new run, or put one back")
+        if self._start_from is None and self._config.objective == "consistency":
+            raise EngineError(NOT_FROM_ANOTHER)
         if self._start_from is not None:
             saved = checkpoint.open_folder(self._start_from)
             weights.load(self._network, saved, checkpoint.EMA)

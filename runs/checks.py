@@ -44,6 +44,31 @@ def check_draws(run: RunDirectory) -> None:
         )
 
 
+def check_steps_small(run: RunDirectory) -> None:
+    """RunError for a run that is no training of a diffusion model, or one tuned to draw in few steps."""
+    check_draws(run)
+    if run.config().objective == "consistency":
+        raise RunError(
+            f"{run.name} (#{run.id}) was tuned to draw in few steps (training.objective consistency) and "
+            "knows no small ones any more: take the run that it was tuned from"
+        )
+
+
+def check_tunes(run: RunDirectory, config: Config) -> None:
+    """RunError where a consistency tuning is of a run that learned another diffusion, or none."""
+    if config.objective != "consistency":
+        return
+    check_draws(run)
+    mine, theirs = config.diffusion.model_dump(), run.config().diffusion.model_dump()
+    differ = [
+        f"diffusion.{key} is {theirs[key]} there and {mine[key]} here"
+        for key in mine
+        if mine[key] != theirs[key]
+    ]
+    if differ:
+        raise RunError(f"{run.name} cannot be tuned so: {'; '.join(differ)}")
+
+
 def latest_step(run: RunDirectory) -> int:
     """The step of a run's latest whole checkpoint. RunError where it has none."""
     check_has_checkpoints(run)

@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from ddpm import averages, checkpoint, configfiles
-from ddpm.config import Config, EvaluationConfig, LikelihoodConfig, RestorationConfig, SamplingConfig, Section
+from ddpm.config import (
+    NOT_FROM_ANOTHER,
+    Config,
+    EvaluationConfig,
+    LikelihoodConfig,
+    RestorationConfig,
+    SamplingConfig,
+    Section,
+)
 from ddpm.configfiles import ConfigError
 from runs import interpreter, logs, supervisor
 from runs.checks import (
@@ -24,6 +32,8 @@ from runs.checks import (
     check_has_checkpoints,
     check_out,
     check_same_network,
+    check_steps_small,
+    check_tunes,
     checkpoint_of,
     latest_step,
     trained_data,
@@ -66,9 +76,12 @@ def new_training(
     except ValueError as error:
         raise ConfigError([str(error)]) from None
     parent, source = None, None
+    if start is None and config.objective == "consistency":
+        raise ConfigError([NOT_FROM_ANOTHER])
     if start is not None:
         source = checkpoint_of(*start)
         check_same_network(start[0], start[1], config)
+        check_tunes(start[0], config)
         parent = _parent(*start)
     run, lock = create_locked(
         home,
@@ -216,7 +229,7 @@ def new_likelihood(
     RunError where there is no such checkpoint, or the training learned to denoise; ConfigError where the
     settings do not fit it.
     """
-    check_draws(parent)
+    check_steps_small(parent)
     config = absolute_paths(_of_parent(parent, likelihood=likelihood))
     run, lock = _made_from(
         home,

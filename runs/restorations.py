@@ -30,6 +30,11 @@ def check_restoration(config: Config) -> None:
             f"restoration.task: this run learned to denoise ({config.objective}); {restoration.task} needs a "
             "diffusion model"
         )
+    if config.objective == "consistency":
+        problems.append(
+            "restoration.task: this run was tuned to draw in few steps (training.objective consistency); "
+            "take the run that it was tuned from"
+        )
     if restoration.task == "colorize" and channels == 1:
         problems.append("restoration.task: colorize needs a model of colour images; this one knows grey")
     if restoration.task == "compressed-sensing" and not restoration.degrade:

@@ -45,8 +45,8 @@ def restore(
     denoise = tiled(
         _denoiser(network, config, precision), config.data.shape[1], batch_size=restoration.batch_size
     )
+    check_task(config)
     if not config.diffuses:
-        check_task(config)
         clean = denoise(measurement, 0).x_0
         yield SampleStep(1, 1, 0, clean, clean)
         return
@@ -79,8 +79,13 @@ def _denoiser(network: nn.Module, config: Config, precision: torch.dtype) -> Den
 
 
 def check_task(config: Config) -> None:
-    """EngineError where a denoiser is asked for what only a diffusion model can restore."""
+    """EngineError where a network is asked for what only a diffusion model can restore."""
     task = config.restoration.task
+    if config.objective == "consistency":
+        raise EngineError(
+            "restoration.task: this run was tuned to draw in few steps (training.objective consistency); "
+            "take the run that it was tuned from"
+        )
     if not config.diffuses and task != "denoise":
         raise EngineError(
             f"restoration.task: this run learned to denoise ({config.objective}); {task} needs a diffusion "

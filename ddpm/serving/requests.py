@@ -93,6 +93,8 @@ def restoration(options: Iterable[tuple[str, str]], config: Config) -> Config:
 
 def tasks(config: Config) -> list[str]:
     """What the model can restore."""
+    if config.objective == "consistency":
+        return []
     if not config.diffuses:
         return ["denoise"]
     every = ["denoise", "inpaint", "super-resolution", "deblur", "colorize", "compressed-sensing"]

@@ -25,7 +25,10 @@ ddpm-tui sample mnist-1 -n 1000 --out digits/       a folder of single images
 #: Options that stand for a key of [sampling]: checked as `--set` is, by the models.
 OPTIONS = {
     "count": (("-n", "--count"), "images"),
-    "sampler": (("--sampler",), "ddpm, ddim, euler, heun, dpmpp-2m, dpmpp-3m, unipc or ipndm"),
+    "sampler": (
+        ("--sampler",),
+        "ddpm, ddim, euler, heun, dpmpp-2m, dpmpp-3m, unipc, ipndm, or consistency of a network tuned for it",
+    ),
     "steps": (("--steps",), "steps per image: a network evaluation each, heun two but one in the last"),
     "eta": (("--eta",), "noise of DDIM: 0 deterministic, 1 ancestral"),
     "spacing": (("--spacing",), "timesteps used: uniform, quadratic, log_snr or karras"),
