@@ -21,6 +21,7 @@ _KINDS = {
     "evaluate": ("train", "evaluate"),
     "restore_images": ("train", "restore"),
     "likelihood": ("train", "likelihood"),
+    "live": ("train",),
     "clone": ("train",),
 }
 
@@ -209,6 +210,13 @@ class RunActions(Place):
         from tui.screens.restore import RestoreScreen
 
         self._from_checkpoint(RestoreScreen, "restoration")
+
+    def action_live(self) -> None:
+        from tui.screens.live import LiveScreen
+
+        run = self.chosen()
+        if run is not None:
+            self.app.push_screen(LiveScreen(run, self.chosen_step()))
 
     def action_likelihood(self) -> None:
         from tui.screens.likelihood import LikelihoodScreen

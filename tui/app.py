@@ -160,7 +160,7 @@ class DdpmApp(Background, App[None]):
 
 _SCREENS = (
     "new", "run", "sampling", "evaluating", "sample", "evaluate", "leaderboard", "compare", "dialogs", "help",
-    "restore", "restoring", "likelihood", "measuring",
+    "restore", "restoring", "likelihood", "measuring", "live",
 )  # fmt: skip
 _PANES = (
     "charts", "samples", "evaluation", "scores", "checkpoints", "log", "config", "about", "denoising",

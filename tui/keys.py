@@ -67,6 +67,7 @@ _SAMPLE = Key("p", "sample", "sample", "Draw images with a checkpoint of the run
 _EVALUATE = Key("E", "evaluate", "evaluate", "Evaluate a checkpoint of the run: FID and its companions")
 _RESTORE = Key("R", "restore_images", "restore", "Restore images with a checkpoint of the run")
 _LIKELIHOOD = Key("B", "likelihood", "likelihood", "Likelihood of the data's images; bits per dimension")
+_LIVE = Key("t", "live", "try", "Try the network; a process kept warm draws at once, by any solver")
 _LEADERBOARD = Key(
     "L", "leaderboard", "leaderboard", "Leaderboard; all evaluations, equal protocols together"
 )
@@ -77,7 +78,7 @@ _COPY = Key("y", "copy_path", "", "Copy the path of the run's folder")
 #: Places that are screens.
 SCREENS = (
     *("runs", "new", "run", "sampling", "evaluating", "restoring", "measuring"),
-    *("sample", "evaluate", "restore", "likelihood", "leaderboard", "compare"),
+    *("sample", "evaluate", "restore", "likelihood", "live", "leaderboard", "compare"),
 )
 
 TITLES = {
@@ -92,6 +93,7 @@ TITLES = {
     "evaluate": "Evaluate",
     "restore": "Restore",
     "likelihood": "Likelihood",
+    "live": "Try",
     "leaderboard": "Leaderboard",
     "compare": "Compare",
     FORMS: "In a form",
@@ -112,6 +114,7 @@ TABLE: dict[str, tuple[Key, ...]] = {
         Key("space", "mark", "mark", "Mark the run for a comparison", palette=False),
         Key("c", "compare", "compare", "Compare the marked runs", first=True),
         _SAMPLE,
+        _LIVE,
         _EVALUATE,
         _RESTORE,
         _LIKELIHOOD,
@@ -145,6 +148,7 @@ TABLE: dict[str, tuple[Key, ...]] = {
         _STOP,
         _RESUME,
         _SAMPLE,
+        _LIVE,
         _EVALUATE,
         _RESTORE,
         _LIKELIHOOD,
@@ -254,6 +258,28 @@ TABLE: dict[str, tuple[Key, ...]] = {
     "likelihood": (
         Key("ctrl+l", "launch", "launch", "Measure the images", priority=True),
         Key("ctrl+y", "copy_command", "copy command", "Copy the command that does the same", priority=True),
+    ),
+    "live": (
+        Key("space", "seed(1)", "another", "The images of the next seed"),
+        Key("backspace", "seed(-1)", "", "The images of the seed before"),
+        Key("left", "steps(-1)", "fewer", "Fewer steps"),
+        Key("right", "steps(1)", "more", "More steps"),
+        Key("s", "solver(1)", "solver", "The next solver"),
+        Key("S", "solver(-1)", "", "The solver before"),
+        Key(
+            "c",
+            "compare",
+            "compare",
+            "All solvers side by side at several step counts; or one grid again",
+            first=True,
+        ),
+        Key("down", "row(1)", "", "The solver below, where they are side by side", palette=False),
+        Key("up", "row(-1)", "", "The solver above", palette=False),
+        Key("plus,equals_sign", "count(1)", "", "More images"),
+        Key("minus", "count(-1)", "", "Fewer images"),
+        Key("k", "label(1)", "class", "The next class, where the network knows classes; after the last, all"),
+        Key("K", "label(-1)", "", "The class before"),
+        Key("p", "sample", "keep", "Draw the same as a run that is kept; other settings if you like"),
     ),
     "leaderboard": (
         Key("enter", "open", "open", "Open the run that was evaluated", palette=False),

@@ -13,6 +13,7 @@ from tui.screens.evaluate import EvaluateScreen
 from tui.screens.evaluating import EvaluatingScreen
 from tui.screens.leaderboard import LeaderboardScreen
 from tui.screens.likelihood import LikelihoodScreen
+from tui.screens.live import LiveScreen
 from tui.screens.measuring import MeasuringScreen
 from tui.screens.new import NewScreen
 from tui.screens.restore import RestoreScreen
@@ -34,6 +35,7 @@ SCREENS = {
     "restore": RestoreScreen,
     "likelihood": LikelihoodScreen,
     "measuring": MeasuringScreen,
+    "live": LiveScreen,
     "sample": SampleScreen,
     "evaluate": EvaluateScreen,
     "leaderboard": LeaderboardScreen,
@@ -78,7 +80,7 @@ def test_the_forms_keys_are_those_of_the_form() -> None:
 async def test_help_shows_every_key_and_closes(tmp_path) -> None:
     home = home_at(tmp_path)
     make_run(home, "one")
-    async with opened(home, (120, 200), rows=1) as (app, pilot):
+    async with opened(home, (120, 300), rows=1) as (app, pilot):
         await pilot.press("question_mark")
         await until(pilot, lambda: "Everywhere" in text_of(app))
         text = " ".join(text_of(app).split())
