@@ -10,6 +10,7 @@ from textual.containers import Grid, Horizontal, Vertical
 from textual.widgets import Static
 
 from runs.rows import METRICS, Bucket, RunDetail, RunRow
+from tui import classes
 from tui.legible import fit, image_size
 from tui.panes.base import Pane
 from tui.widgets.chart import ChartSeries, LineChart
@@ -68,6 +69,7 @@ class ChartsPane(Pane):
         self.query_one("#latest-title", Static).update(title)
         if latest is not None:
             picture = self.query_one(Picture)
+            picture.row_labels = classes.rows(detail.config, latest.count)
             picture.show(Path(latest.path))
             self.call_after_refresh(fit, picture, image_size(detail), latest.count)
 

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from runs.rows import DenoisingRow, RunDetail
 from runs.text import printable
+from tui import classes
 from tui.legible import fit, image_size
 from tui.panes.frames import FramesPane
 from tui.widgets.filmstrip import PositionBar
@@ -65,7 +66,9 @@ class DenoisingPane(FramesPane):
                 self._fitted.add(picture.id)
                 fit(picture, image_size(detail), _drawn(detail))
         if grid:
-            self.query_one("#grid-picture", Picture).show(self._grid)
+            picture = self.query_one("#grid-picture", Picture)
+            picture.row_labels = classes.rows(detail.config, detail.samples[-1].count)
+            picture.show(self._grid)
         elif at >= 0:
             self._draw_pair(Path(detail.row.path) / "frames", self._frames[at])
         self.query_one("#where", Static).update(self._words(detail, at, grid))

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from runs.rows import RunDetail, SampleRow
+from tui import classes
 from tui.keys import TABLE
 from tui.legible import fit, image_size
 from tui.panes.base import Pane
@@ -39,6 +40,8 @@ class SamplesPane(Pane):
             if not self.strip.frames and detail.samples:
                 self.call_after_refresh(fit, self.strip.picture, image_size(detail), detail.samples[-1].count)
             self.strip.set_frames(frames)
+        if detail.samples:
+            self.strip.picture.row_labels = classes.rows(detail.config, detail.samples[-1].count)
         self.strip.picture.alt = _nothing(detail)
         self._show_path()
 

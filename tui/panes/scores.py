@@ -14,7 +14,7 @@ from textual.widgets import Static
 from runs import caveats, humanize
 from runs.rows import EvaluatingRow, EvaluationRow, RunDetail
 from runs.text import printable
-from tui import protocols, scores
+from tui import classes, protocols, scores
 from tui.columns import rail
 from tui.legible import fit, image_size
 from tui.panes.base import Pane
@@ -57,6 +57,7 @@ class ScoresPane(Pane):
         if latest is not None:
             self.query_one("#latest-title", Static).update("the first of its images")
             picture = self.query_one(Picture)
+            picture.row_labels = classes.rows(detail.config, latest.count)
             picture.show(Path(latest.path))
             self.call_after_refresh(fit, picture, image_size(detail), latest.count)
 

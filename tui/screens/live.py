@@ -22,7 +22,7 @@ from runs import humanize
 from runs.live import Answer, Drawing, Drawn, Live, Ready, Refused
 from runs.rows import RunRow
 from runs.text import printable
-from tui import keys, solvers
+from tui import classes, keys, solvers
 from tui.columns import rail
 from tui.legible import zoom
 from tui.screens.base import Place, one_line
@@ -166,6 +166,10 @@ class LiveScreen(Place):
         self._drawn = answer
         picture = self.query_one("#live-picture", Picture)
         side = self._config.data.shape[1] if self._config else None
+        if self._config is not None and self._attempt is not None:
+            labels = [] if self._attempt.label is None else [self._attempt.label]
+            own = classes.rows({**self._config.to_dict(), "sampling": {"labels": labels}}, answer.count)
+            picture.row_labels = own
         picture.zoom = zoom(*picture.room, side, answer.count)
         picture.show(Image.open(BytesIO(answer.png), formats=["PNG"]))
 

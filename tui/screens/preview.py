@@ -59,6 +59,7 @@ class Preview(Background, Vertical):
         self.background("preview", read, self._show)
 
     def _show(self, answer: tuple[RunDetail, list[Bucket], int | None]) -> None:
+        from tui import classes
         from tui.legible import fit
         from tui.scores import fid_with_floor
         from tui.widgets.chart import ChartSeries, LineChart
@@ -81,6 +82,7 @@ class Preview(Background, Vertical):
         latest = detail.samples[-1] if detail.samples else None
         picture.display = latest is not None
         if latest is not None:
+            picture.row_labels = classes.rows(detail.config, latest.count)
             picture.show(Path(latest.path))
             self.call_after_refresh(fit, picture, size, latest.count)
         chart = self.query_one(LineChart)

@@ -25,12 +25,16 @@ class Drawn:
     columns: int
     rows: tuple[tuple[Segment, ...], ...]
     problem: str | None = None
+    share: float = 1.0  #: of the image's height that is seen
 
 
 def draw(source: Path | Image, columns: int, rows: int, zoom: float = 1) -> Drawn:
     """`source` in at most `columns` × `rows` cells; with `zoom` its upper left part, so many times larger."""
+    share = 1.0
     try:
-        image = pixels(source if zoom == 1 else _part(source, columns, rows, zoom), columns, rows)
+        if zoom != 1:
+            source, share = _part(source, columns, rows, zoom)
+        image = pixels(source, columns, rows)
     except FileNotFoundError:
         return Drawn(0, (), f"{_name(source)}: not there (any more)")
     except (OSError, ValueError, SyntaxError) as error:  # what PIL raises for files that are no images
@@ -38,13 +42,13 @@ def draw(source: Path | Image, columns: int, rows: int, zoom: float = 1) -> Draw
         return Drawn(0, (), f"{_name(source)}: {reason}")
     data, step = image.tobytes(), image.width * 3
     lines = [data[i : i + step] for i in range(0, len(data), step)]
-    return Drawn(
-        image.width, tuple(_segments(*pair) for pair in zip_longest(*[iter(lines)] * 2, fillvalue=b""))
-    )
+    drawn = tuple(_segments(*pair) for pair in zip_longest(*[iter(lines)] * 2, fillvalue=b""))
+    return Drawn(image.width, drawn, share=share)
 
 
-def _part(source: Path | Image, columns: int, rows: int, zoom: float) -> Image:
-    """As much of the image as the cells hold when it is drawn `zoom` times as large as the whole would be."""
+def _part(source: Path | Image, columns: int, rows: int, zoom: float) -> tuple[Image, float]:
+    """As much of the image as the cells hold when it is drawn `zoom` times as large as the whole would be,
+    and what share of its height that is."""
     from PIL import Image as images
 
     if isinstance(source, Path):
@@ -53,7 +57,8 @@ def _part(source: Path | Image, columns: int, rows: int, zoom: float) -> Image:
             source = opened
     scale = min(columns / source.width, rows * 2 / source.height) * zoom
     width, height = round(columns / scale), round(rows * 2 / scale)
-    return source.crop((0, 0, max(1, min(width, source.width)), max(1, min(height, source.height))))
+    width, height = max(1, min(width, source.width)), max(1, min(height, source.height))
+    return source.crop((0, 0, width, height)), height / source.height
 
 
 def identity(source: Path | Image) -> object:

@@ -55,6 +55,8 @@ class Picture(Widget):
     zoom: reactive[float] = reactive(1.0)
     caption: reactive[str] = reactive("")
     alt: reactive[str] = reactive("no image yet")
+    #: Of a grid whose rows have names: those, in turn; they stand at its left.
+    row_labels: reactive[tuple[str, ...]] = reactive(())
 
     class Loaded(Message):
         """An image was read and drawn; `problem` says why not."""
@@ -135,7 +137,7 @@ class Picture(Widget):
     @property
     def room(self) -> tuple[int, int]:
         """(columns, rows) that the drawing may take, the caption left out."""
-        columns = min(self.size.width, self.max_columns)
+        columns = min(self.size.width - self._gutter, self.max_columns)
         rows = self.size.height - (1 if self.caption else 0)
         if self.styles.is_auto_height:
             rows = self.max_columns // 2
@@ -179,12 +181,28 @@ class Picture(Widget):
             return self._text(text, "picture--alt") if y == (self.size.height - 1) // 2 else Strip.blank(room)
         y -= max(0, (self.size.height - self._height(drawn)) // 2)
         if 0 <= y < len(drawn.rows):
-            left = max(0, (room - drawn.columns) // 2)
-            segments = [Segment(" " * left), *drawn.rows[y]]
+            left = max(self._gutter, (room - drawn.columns) // 2)
+            segments = [self._label(drawn, y, left), *drawn.rows[y]]
             return Strip(segments, left + drawn.columns).adjust_cell_length(room)
         if y == len(drawn.rows) and self.caption:
             return self._text(self.caption, "picture--caption")
         return Strip.blank(room)
+
+    @property
+    def _gutter(self) -> int:
+        """Cells that the labels take."""
+        return max((width(printable(label)) for label in self.row_labels), default=-1) + 1
+
+    def _label(self, drawn: Drawn, y: int, left: int) -> Segment:
+        """What stands left of a line: the label of the row of images whose middle it is, if of any."""
+        count = len(self.row_labels)
+        for place in range(count):
+            middle = (place + 0.5) / count / drawn.share * len(drawn.rows)
+            if int(middle) == y:
+                label = printable(self.row_labels[place])
+                colour = self.background_colors[1] + self.get_component_styles("picture--caption").color
+                return Segment(" " * (left - width(label) - 1) + label + " ", Style(color=colour.rich_color))
+        return Segment(" " * left)
 
     def _text(self, text: str, component: str) -> Strip:
         room = self.size.width
@@ -218,6 +236,10 @@ class Picture(Widget):
         if bool(old) != bool(new):
             self.check()
         self._changed()
+
+    def watch_row_labels(self) -> None:
+        self.check()
+        self.refresh()
 
     def watch_alt(self) -> None:
         self.refresh()
