@@ -1,11 +1,16 @@
-"""What all tests share: the folder of real data, and leaving its tests out where there is none."""
+"""What all tests share: real data, whose tests are left out where there is none, and no limit in time."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A machine that is busy elsewhere takes longer, which is no failure.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -17,6 +17,7 @@ from tests.runs.cli.command import START, record
 SHOW_KEYS = (
     *("config", "tags", "notes", "provenance", "checkpoints", "samples", "evaluations", "error"),
     *("command", "started_at", "parameters", "device_name", "notices", "evaluating", "restored"),
+    "likelihood",
 )
 
 
