@@ -29,7 +29,7 @@ def measure(preset: str, seconds: float) -> float:
     config, _ = resolve(preset)
     root = Path(os.environ.get("DDPM_DATA", "."))
     training = Training(config, Path(), device="cpu", data_root=root)
-    training._prepare(data.load(config.data, root).images)
+    training._prepare(data.load(config.data, root).images, None)
     training._train_step()
     start = time.perf_counter()
     while time.perf_counter() - start < seconds:

@@ -306,7 +306,10 @@ def _check_objective(config: Config) -> None:
 
 
 #: Of a tuning that no training was named for.
-NOT_FROM_ANOTHER = "training.objective: consistency tunes a trained diffusion model: say which, as --from RUN"
+NOT_FROM_ANOTHER = (
+    "training.objective: consistency tunes a trained diffusion model: say which, as "
+    "--from RUN, or W on the run in the app"
+)
 
 
 def _check_consistency(config: Config) -> None:
