@@ -307,6 +307,6 @@ class LiveBody(Vertical):
 
 def cost(answer: Drawn, steps: int | None) -> str:
     """ "10 steps · NFE 10 · 0.41 s"."""
-    before = "" if steps is None else f"{steps:,} steps · "
+    before = "" if steps is None else f"{steps:,} step{'' if steps == 1 else 's'} · "
     seconds = f"{answer.seconds:.2f} s" if answer.seconds < 10 else humanize.duration(answer.seconds)
     return f"{before}NFE {answer.evaluations:,} · {seconds}"

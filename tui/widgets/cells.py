@@ -15,7 +15,7 @@ from tui.widgets.picture import Picture
 Key = tuple[str, int]  #: solver and steps
 
 #: Cells that the solvers' names take.
-NAMES = 10
+NAMES = 12
 
 
 class Cells(VerticalScroll, can_focus=False, inherit_bindings=False):
