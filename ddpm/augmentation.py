@@ -54,9 +54,7 @@ class Warp:
         """float32 (B,C,H,H) in [-1,1] → the same, as the images look then."""
         x = torch.where(self.mirrored[:, None, None, None], x.flip(3), x)
         x = torch.where(self.upended[:, None, None, None], x.flip(2), x)
-        resampled = (self.told[:, 2:] != 0).any(1)
-        if not bool(resampled.any()):
-            return x
+        resampled = (self.told[:, 2:] != 0).any(1)  # asked of the device alone: nothing waits for it
         grid = F.affine_grid(self._back(), list(x.shape), align_corners=False)
         moved = F.grid_sample(x, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
         return torch.where(resampled[:, None, None, None], moved.clamp(-1, 1), x)

@@ -53,6 +53,7 @@ class LiveScreen(Place):
         super().__init__()
         self._run, self._step = run, step
         self._live: Live | None = None
+        self._left = False
         self._config: Config | None = None
         self._attempt: Attempt | None = None
         self._solvers: list[str] = []
@@ -75,15 +76,15 @@ class LiveScreen(Place):
             from runs.directory import RunDirectory
 
             run: RunDirectory = RunDirectory(path)
-            live = Live(run, step)
-            if not self.is_mounted:  # left before it had begun
+            live = self._live = Live(run, step)
+            if self._left:  # before it had begun
                 live.close()
             return live
 
         self.background("start", start, self._started, failed=self._failed, slow=True)
 
     def _started(self, live: Live) -> None:
-        self._live, self._config = live, live.config
+        self._config = live.config
         self._solvers = solvers.solvers(live.config)
         self._attempt = solvers.first(live.config)
         self.headline(f"Runs › #{self._run.id} {self._run.name} › Try", f"step {live.step:,}")
@@ -103,6 +104,7 @@ class LiveScreen(Place):
         self._show()
 
     def on_unmount(self) -> None:
+        self._left = True  # first: either this or the thread that starts it sees the other
         if self._live is not None:
             self._live.close()
 
