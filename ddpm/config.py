@@ -325,6 +325,11 @@ def _check_consistency(config: Config) -> None:
             "sampling.sampler: consistency needs a network that was tuned for it (training.objective "
             "consistency)"
         )
+    if tuned and config.diffusion.prediction == "epsilon":
+        raise ValueError(
+            "diffusion.prediction: consistency tuning needs a network that predicts v or x0: where there is "
+            "much noise, an image is a small difference of what epsilon says"
+        )
     if tuned and config.training.timesteps == "loss_second_moment":
         raise ValueError("training.timesteps: consistency tuning has a law of its own; take auto")
     if tuned and sampling.spacing != "uniform":

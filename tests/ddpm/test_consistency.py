@@ -25,7 +25,12 @@ from tests.ddpm.test_training import blobs, run, tiny
 
 CPU = torch.device("cpu")
 SPREAD = 0.5  #: of the images, N(0, SPREAD²) each value
-TUNED = ("training.objective=consistency", "sampling.sampler=consistency", "sampling.steps=2")
+TUNED = (
+    "training.objective=consistency",
+    "sampling.sampler=consistency",
+    "sampling.steps=2",
+    "diffusion.prediction=v",
+)
 
 
 def config_of(*settings: str) -> Config:
@@ -50,8 +55,7 @@ class Bent(nn.Module):
         x_0 = x_t / alpha_bar.sqrt() * kept
         if self._prediction == "x0":
             return x_0
-        epsilon = predict_epsilon(x_t, x_0, alpha_bar)
-        return epsilon if self._prediction == "epsilon" else predict_v(x_0, epsilon, alpha_bar)
+        return predict_v(x_0, predict_epsilon(x_t, x_0, alpha_bar), alpha_bar)
 
 
 def batch(seed: int, count: int, images_seen: int) -> Batch:
@@ -60,7 +64,7 @@ def batch(seed: int, count: int, images_seen: int) -> Batch:
     return Batch(images, torch.arange(count), None, generator, images_seen)
 
 
-@pytest.mark.parametrize("prediction", ["epsilon", "x0", "v"])
+@pytest.mark.parametrize("prediction", ["x0", "v"])
 def test_it_teaches_the_end_of_the_path_and_no_longer_the_mean(prediction: str) -> None:
     """One number learns by it; begun as the diffusion model it becomes the consistency function."""
     config = config_of(f"diffusion.prediction={prediction}", "training.batch_size=64", "training.steps=400")
@@ -160,7 +164,7 @@ def test_student_and_teacher_see_the_same_dropout() -> None:
 @pytest.fixture(scope="module")
 def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("parent")
-    run(tiny("training.steps=4"), directory)
+    run(tiny("training.steps=4", "diffusion.prediction=v"), directory)
     return checkpoint.folder(directory, 4)
 
 
@@ -195,6 +199,7 @@ def test_it_begins_with_a_trained_network_or_not_at_all(tmp_path: Path) -> None:
     [
         (["sampling.sampler=ddim"], r"sampling\.sampler: ddim takes small steps, which training\.objective"),
         (["training.objective=simple"], r"sampling\.sampler: consistency needs a network that was tuned"),
+        (["diffusion.prediction=epsilon"], r"diffusion\.prediction: consistency tuning needs a network"),
         (["sampling.spacing=karras"], r"sampling\.spacing: consistency chooses its few timesteps itself"),
         (["training.weighting=p2"], r"training\.weighting: p2 weighs L_simple"),
         (["training.timesteps=loss_second_moment"], r"training\.timesteps: consistency tuning has a law"),

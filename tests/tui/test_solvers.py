@@ -21,7 +21,9 @@ def test_solvers_are_those_that_go_together_with_the_network() -> None:
     assert "consistency" not in every
     zero = config_of("diffusion.zero_terminal_snr=true", "diffusion.prediction=v")
     assert solvers.solvers(zero) == ["ddpm", "ddim"]
-    tuned = config_of("training.objective=consistency", "sampling.sampler=consistency")
+    tuned = config_of(
+        "training.objective=consistency", "sampling.sampler=consistency", "diffusion.prediction=v"
+    )
     assert solvers.solvers(tuned) == ["consistency"]
     assert solvers.ladder(tuned) == [1, 2, 3, 4]
     assert max(solvers.ladder(config_of("diffusion.timesteps=50"))) == 50

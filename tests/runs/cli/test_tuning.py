@@ -10,7 +10,7 @@ from tests.runs.cli.command import call, call_json, tiny
 
 TUNED = (
     *("--set", "training.objective=consistency", "--set", "sampling.sampler=consistency"),
-    *("--set", "sampling.steps=2", "--set", "sampling.spacing=uniform"),
+    *("--set", "sampling.steps=2", "--set", "sampling.spacing=uniform", "--set", "diffusion.prediction=v"),
 )
 
 
@@ -19,7 +19,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a short training in it, a denoiser, and a tuning."""
     path = tmp_path_factory.mktemp("home")
     for name, more in (
-        ("base", ()),
+        ("base", ("--set", "diffusion.prediction=v")),
         ("denoiser", ("--set", "training.objective=supervised")),
         ("student", (*TUNED, "--from", "base")),
     ):
@@ -37,8 +37,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         ([*TUNED, "--from", "denoiser"], "denoiser (#2) learned to denoise"),
         (
-            [*TUNED, "--from", "base", "--set", "diffusion.prediction=v"],
-            "base cannot be tuned so: diffusion.prediction is epsilon there and v here",
+            [*TUNED, "--from", "base", "--set", "diffusion.prediction=x0"],
+            "base cannot be tuned so: diffusion.prediction is v there and x0 here",
         ),
         (
             [*TUNED, "--from", "base", "--set", "model.classes=10"],
