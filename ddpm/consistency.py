@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ddpm import schedules
 from ddpm.config import Config
 from ddpm.diffusion import Marginals, split, x0_of
-from ddpm.feed import Batch
+from ddpm.feed import Batch, tells
 from ddpm.samplers.consistency import HIGHEST
 from ddpm.schedules import Schedule
 
@@ -74,8 +74,7 @@ class Consistency:
         self._tables = [earlier(finite, number).to(device) for number in range(1, STAGES + 1)]
         self._levels = torch.cat([torch.zeros(1, dtype=torch.float64), finite]).float().to(device)
         self._huber = _HUBER * math.sqrt(math.prod(config.data.shape))
-        tells = {"labels": config.model.classes, "moves": config.data.augment}
-        self._told = [name for name, wanted in tells.items() if wanted]
+        self._told = tells(config)
 
     def draw(self, batch: Batch) -> tuple[Tensor, ...]:
         """Images as they are seen, t and r int64 (B,), noise (B,C,H,W), and what the network is told."""
@@ -84,9 +83,7 @@ class Consistency:
         done = batch.images_seen / (training.steps * training.batch_size)
         times = torch.multinomial(self._chances, len(x_0), replacement=True, generator=generator)
         noise = torch.randn(x_0.shape, generator=generator, device=x_0.device)
-        told = {"labels": batch.labels, "moves": None if batch.warp is None else batch.warp.told}
-        rest = (tensor for tensor in map(told.get, self._told) if tensor is not None)
-        return x_0, times, self._tables[stage(done) - 1][times], noise, *rest
+        return x_0, times, self._tables[stage(done) - 1][times], noise, *batch.told.values()
 
     def loss(self, network: nn.Module, *drawn: Tensor) -> Tensor:
         """Mean of pseudo-Huber distances, each by 1 / (t - r) as in Song & Dhariwal 2024, eq. 7."""

@@ -25,6 +25,13 @@ class Batch:
     labels: Tensor | None = None  #: int64 (B,), classes, their number where one is hidden; None: not told
     warp: Warp | None = None  #: what else is done to them, of which the network is told; None: nothing
 
+    @property
+    def told(self) -> dict[str, Tensor]:
+        """What the network is told of each image beside the time, by its own names for it (see `tells`)."""
+        moves = None if self.warp is None else self.warp.told
+        found = {"labels": self.labels, "moves": moves}
+        return {name: tensor for name, tensor in found.items() if tensor is not None}
+
     def as_seen(self, x: Tensor) -> Tensor:
         """Float (B,C,H,W), the images or something made of them: mirrored and shifted as they are to be.
 
@@ -37,6 +44,12 @@ class Batch:
         if self.warp is not None:
             x = self.warp.apply(x)
         return x.contiguous(memory_format=torch.channels_last)
+
+
+def tells(config: Config) -> list[str]:
+    """The keys of `Batch.told`, in their order."""
+    wanted = {"labels": config.model.classes, "moves": config.data.augment}
+    return [name for name, asked in wanted.items() if asked]
 
 
 class Feed:

@@ -13,7 +13,7 @@ from ddpm.bound import Bound
 from ddpm.config import Config
 from ddpm.consistency import Consistency
 from ddpm.diffusion import Marginals, split, x0_of
-from ddpm.feed import Batch
+from ddpm.feed import Batch, tells
 from ddpm.restoration.denoising import Denoising
 from ddpm.timesteps import LossSecondMoment, Timesteps, Uniform
 
@@ -50,8 +50,7 @@ class Diffusion:
         self._bound = Bound.of(diffusion, schedule, device)
         by_loss = training.resolved_timesteps(self._name) == "loss_second_moment"
         self._timesteps: Timesteps = (LossSecondMoment if by_loss else Uniform)(schedule.timesteps)
-        tells = {"labels": config.model.classes, "moves": config.data.augment}
-        self._told = [name for name, wanted in tells.items() if wanted]  # the network's names for them
+        self._told = tells(config)
         self._found: list[tuple[Tensor, Tensor]] = []  # what the timesteps can learn of this step
 
     def draw(self, batch: Batch) -> tuple[Tensor, ...]:
@@ -61,15 +60,7 @@ class Diffusion:
         x_0, generator = batch.as_seen(batch.images), batch.generator
         times, counts = self._timesteps.draw(len(x_0), generator)
         noise = torch.randn(x_0.shape, generator=generator, device=x_0.device)
-        moves = None if batch.warp is None else batch.warp.told
-        told = {"labels": batch.labels, "moves": moves}
-        return (
-            x_0,
-            times,
-            counts,
-            noise,
-            *(tensor for tensor in map(told.get, self._told) if tensor is not None),
-        )
+        return x_0, times, counts, noise, *batch.told.values()
 
     def loss(self, network: nn.Module, *drawn: Tensor) -> Tensor:
         x_0, times, counts, noise, *rest = drawn
