@@ -14,15 +14,16 @@ def parameters(config: Config) -> int:
     """Trainable numbers of the network that `ddpm.unet.make` makes."""
     model, (image_channels, image_size, _) = config.model, config.data.shape
     width, embedding = model.channels, 4 * model.channels
-    total = _conv(image_channels, width) + _linear(width, embedding) + _linear(embedding, embedding)
+    squared = model.patch**2
+    total = _conv(image_channels * squared, width) + _linear(width, embedding) + _linear(embedding, embedding)
     total += (model.classes + 1) * embedding if model.classes else 0
     total += _MOVES * embedding if config.data.augment else 0
     total += sum(_resnet(i, o, embedding) for i, o in _resnets(model))
-    total += sum(_attention(c) for c in _attentions(model, image_size))
+    total += sum(_attention(c) for c in _attentions(model, image_size // model.patch))
     widths = [width * m for m in model.multipliers]
     total += sum(_conv(c, c) for c in widths[:-1])  # downsamplers
     total += sum(_conv(c, c) for c in widths[1:])  # upsamplers
-    outputs = image_channels * (2 if config.diffusion.variance == "learned_range" else 1)
+    outputs = image_channels * squared * (2 if config.diffusion.variance == "learned_range" else 1)
     return total + 2 * width + _conv(width, outputs)
 
 
@@ -44,11 +45,11 @@ def _resnets(model: ModelConfig) -> Iterator[tuple[int, int]]:
             current = width
 
 
-def _attentions(model: ModelConfig, image_size: int) -> Iterator[int]:
+def _attentions(model: ModelConfig, grid: int) -> Iterator[int]:
     """Channels of every attention block."""
     yield model.channels * model.multipliers[-1]
     for level, multiplier in enumerate(model.multipliers):
-        if image_size // 2**level in model.attention:
+        if grid // 2**level in model.attention:
             yield from [model.channels * multiplier] * (2 * model.blocks + 1)
 
 

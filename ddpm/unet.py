@@ -19,7 +19,10 @@ _NORM_EPS = 1e-6
 
 
 class UNet(nn.Module):
-    """(N, C, H, W) and timesteps (N,) to (N, outputs, H, W); H = W divisible by the depth.
+    """(N, C, H, W) and timesteps (N,) to (N, outputs, H, W); H = W divisible by the depth and the patch.
+
+    With `model.patch` p it sees p × p pixels as one of p² times the channels (Hoogeboom et al. 2023, simple
+    diffusion, section 3.3), so that the finest resolution, which costs most, is H/p.
 
     outputs: channels of what is predicted, C unless given; augmented: it is told how images were moved.
     """
@@ -34,20 +37,21 @@ class UNet(nn.Module):
         augmented: bool = False,
     ) -> None:
         super().__init__()
-        width, groups = config.channels, group_count(config.channels)
+        width, groups = config.channels, config.groups or group_count(config.channels)
         widths = [width * m for m in config.multipliers]
         embedding = 4 * width
-        self.width = width
+        self.width, self.patch = width, config.patch
+        grid, squared = image_size // config.patch, config.patch**2
         self.time_embedding = TimeEmbedding(width, embedding)
         #: One more than there are classes: the last is that of images whose class is hidden.
         self.class_embedding = nn.Embedding(config.classes + 1, embedding) if config.classes else None
         self.augmentation = nn.Linear(NUMBERS, embedding, bias=False) if augmented else None
-        self.conv_in = nn.Conv2d(image_channels, width, 3, padding=1)
+        self.conv_in = nn.Conv2d(image_channels * squared, width, 3, padding=1)
         self.down_blocks = nn.ModuleList()
         skips = [width]
         current = width
         for level, out in enumerate(widths):
-            attend, last = image_size // 2**level in config.attention, level == len(widths) - 1
+            attend, last = grid // 2**level in config.attention, level == len(widths) - 1
             block = DownBlock(current, out, config, embedding, groups, attend, downsample=not last)
             self.down_blocks.append(block)
             skips += [out] * (config.blocks + (not last))
@@ -55,13 +59,13 @@ class UNet(nn.Module):
         self.mid_block = MidBlock(current, config, embedding, groups)
         self.up_blocks = nn.ModuleList()
         for level, out in reversed(list(enumerate(widths))):
-            attend = image_size // 2**level in config.attention
+            attend = grid // 2**level in config.attention
             inputs = [skips.pop() for _ in range(config.blocks + 1)]
             up = UpBlock(current, inputs, out, config, embedding, groups, attend, upsample=level > 0)
             self.up_blocks.append(up)
             current = out
         self.conv_norm_out = nn.GroupNorm(groups, width, eps=_NORM_EPS)
-        self.conv_out = nn.Conv2d(width, outputs or image_channels, 3, padding=1)
+        self.conv_out = nn.Conv2d(width, (outputs or image_channels) * squared, 3, padding=1)
         self._initialise()
 
     def forward(
@@ -84,14 +88,15 @@ class UNet(nn.Module):
         if self.augmentation is not None and moves is not None:
             temb = temb + self.augmentation(moves)
         temb = F.silu(temb)
-        h = self.conv_in(x)
+        h = self.conv_in(F.pixel_unshuffle(x, self.patch))
         skips = [h]
         for block in self.down_blocks:
             h = block(h, temb, skips)
         h = self.mid_block(h, temb)
         for block in self.up_blocks:
             h = block(h, temb, skips)
-        return self.conv_out(F.silu(self.conv_norm_out(h))).float()
+        h = self.conv_out(F.silu(self.conv_norm_out(h)))
+        return F.pixel_shuffle(h, self.patch).float()
 
     def _initialise(self) -> None:
         """Fan-average uniform everywhere, and zero in the last layer of every residual branch (Ho's code)."""
@@ -119,7 +124,11 @@ def make(config: Config) -> UNet:
 
 
 def group_count(channels: int) -> int:
-    """Groups of every GroupNorm: the largest of 32, 16, 8 that divides the network's base width."""
+    """Groups of every GroupNorm unless told: the largest of 32, 16, 8 that divides the base width.
+
+    With one channel a group, as 32 channels then have, the normalisation takes away what the time adds to a
+    channel: such networks know the time from their deeper resolutions alone. `model.groups` avoids that.
+    """
     return next(g for g in (32, 16, 8) if channels % g == 0)
 
 

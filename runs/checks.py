@@ -101,13 +101,15 @@ def _network(config: Config) -> dict[str, str]:
     """What decides the shapes of the weights, in words."""
     channels, size, _ = config.data.shape
     model = config.model
-    sizes = [size // 2**level for level in range(len(model.multipliers))]
+    sizes = [size // model.patch // 2**level for level in range(len(model.multipliers))]
     attention = ["yes" if s in model.attention else "no" for s in sizes]
     return {
         "data.channels": str(channels),
         "model.channels": str(model.channels),
         "model.multipliers": configfiles.format_value(model.multipliers),
+        "model.patch": str(model.patch),
         "model.blocks": str(model.blocks),
+        "model.groups": str(model.groups or "auto"),
         "attention by resolution": ",".join(attention),
         "model.classes": str(model.classes),
         "variance learned": "yes" if config.diffusion.variance == "learned_range" else "no",

@@ -37,7 +37,13 @@ def test_the_cifar10_preset_is_the_papers_network() -> None:
     assert count(network) == 35_746_307  # 35.7 M, Ho et al. 2020, section 4
 
 
-@pytest.mark.parametrize(("model", "channels", "size"), SHAPES)
+PATCHED = [
+    (ModelConfig(patch=2, channels=16, multipliers=(1, 2), blocks=1, attention=(7,), dropout=0.0), 1, 28),
+    (ModelConfig(patch=4, channels=8, multipliers=(1,), blocks=2, attention=(8,), dropout=0.0), 3, 32),
+]
+
+
+@pytest.mark.parametrize(("model", "channels", "size"), SHAPES + PATCHED)
 def test_any_size_comes_out_as_it_went_in(model: ModelConfig, channels: int, size: int) -> None:
     network = randomised(UNet(model, channels, size))
     x = torch.randn(2, channels, size, size)
@@ -53,9 +59,44 @@ def test_a_new_network_predicts_nothing() -> None:
     assert network(torch.randn(2, 1, 8, 8), torch.tensor([3, 4])).abs().max() == 0
 
 
+def test_patches_are_pixels_seen_as_channels() -> None:
+    model, channels, size = PATCHED[0]
+    patched = randomised(UNet(model, channels, size))
+    plain = UNet(model.model_copy(update={"patch": 1}), 4 * channels, size // 2)
+    plain.load_state_dict(patched.state_dict())
+    x, t = torch.randn(2, channels, size, size), torch.tensor([3, 700])
+    squares = torch.stack([x[:, 0, i::2, j::2] for i in (0, 1) for j in (0, 1)], dim=1)
+    expected, out = plain.eval()(squares, t), patched(x, t)
+    for number, (i, j) in enumerate((i, j) for i in (0, 1) for j in (0, 1)):
+        assert torch.allclose(out[:, 0, i::2, j::2], expected[:, number], atol=1e-5)
+
+
+@pytest.mark.parametrize("patch", [2, 4])
+def test_patches_that_do_not_fit_are_refused_at_their_field(patch: int) -> None:
+    with pytest.raises(ValueError, match=r"model\.(patch|multipliers).*(not divisible|divisible by)"):
+        Config.model_validate(
+            {"data": {"dataset": "mnist"}, "model": {"patch": patch, "multipliers": [1, 2, 4]}}
+        )
+
+
 @pytest.mark.parametrize(("channels", "groups"), [(8, 8), (24, 8), (48, 16), (32, 32), (96, 32), (200, 8)])
 def test_group_norm_takes_the_largest_count_that_divides(channels: int, groups: int) -> None:
     assert group_count(channels) == groups
+
+
+def test_groups_are_as_asked_for() -> None:
+    network = UNet(ModelConfig(channels=32, groups=8, multipliers=(1, 2), blocks=1, dropout=0.0), 1, 8)
+    assert {m.num_groups for m in network.modules() if isinstance(m, torch.nn.GroupNorm)} == {8}
+    with pytest.raises(ValueError, match=r"model.groups: 5 groups do not divide model.channels 32"):
+        ModelConfig(channels=32, groups=5)
+
+
+@pytest.mark.parametrize(("groups", "knows"), [(8, False), (4, True)])
+def test_one_channel_a_group_forgets_the_time(groups: int, knows: bool) -> None:
+    network = randomised(UNet(ModelConfig(channels=8, groups=groups, multipliers=(1,), dropout=0.0), 1, 8))
+    block, x = network.down_blocks[0].resnets[0], torch.randn(1, 8, 8, 8)  # type: ignore[index]
+    one, other = block(x, torch.zeros(1, 32)), block(x, torch.ones(1, 32))
+    assert torch.allclose(one, other, atol=1e-4) != knows
 
 
 def test_the_time_embedding_is_the_transformers() -> None:
@@ -116,7 +157,7 @@ def test_it_computes_what_diffusers_computes(
         assert torch.allclose(network(x, t, labels), peer(x, t, labels).sample, atol=1e-5)
 
 
-@pytest.mark.parametrize(("model", "channels", "size"), SHAPES)
+@pytest.mark.parametrize(("model", "channels", "size"), SHAPES + PATCHED)
 @pytest.mark.parametrize("variance", ["fixed_large", "learned_range"])
 def test_sizes_are_told_by_arithmetic(model: ModelConfig, channels: int, size: int, variance: str) -> None:
     data = DataConfig(dataset="folder", root="x", image_size=size, channels=channels)  # type: ignore[arg-type]
