@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ddpm.augmentation import NUMBERS
 from ddpm.config import Config, ModelConfig
+from ddpm.kernels.layers import Conv3x3, normalised
 
 _NORM_EPS = 1e-6
 
@@ -46,7 +47,7 @@ class UNet(nn.Module):
         #: One more than there are classes: the last is that of images whose class is hidden.
         self.class_embedding = nn.Embedding(config.classes + 1, embedding) if config.classes else None
         self.augmentation = nn.Linear(NUMBERS, embedding, bias=False) if augmented else None
-        self.conv_in = nn.Conv2d(image_channels * squared, width, 3, padding=1)
+        self.conv_in = Conv3x3(image_channels * squared, width)
         self.down_blocks = nn.ModuleList()
         skips = [width]
         current = width
@@ -65,7 +66,7 @@ class UNet(nn.Module):
             self.up_blocks.append(up)
             current = out
         self.conv_norm_out = nn.GroupNorm(groups, width, eps=_NORM_EPS)
-        self.conv_out = nn.Conv2d(width, (outputs or image_channels) * squared, 3, padding=1)
+        self.conv_out = Conv3x3(width, (outputs or image_channels) * squared)
         self._initialise()
 
     def forward(
@@ -95,7 +96,7 @@ class UNet(nn.Module):
         h = self.mid_block(h, temb)
         for block in self.up_blocks:
             h = block(h, temb, skips)
-        h = self.conv_out(F.silu(self.conv_norm_out(h)))
+        h = self.conv_out(normalised(self.conv_norm_out, h, silu=True))
         return F.pixel_shuffle(h, self.patch).float()
 
     def _initialise(self) -> None:
@@ -158,17 +159,17 @@ class ResnetBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, embedding: int, groups: int, dropout: float) -> None:
         super().__init__()
         self.norm1 = nn.GroupNorm(groups, inputs, eps=_NORM_EPS)
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.conv1 = Conv3x3(inputs, outputs)
         self.time_emb_proj = nn.Linear(embedding, outputs)
         self.norm2 = nn.GroupNorm(groups, outputs, eps=_NORM_EPS)
         self.dropout = nn.Dropout(dropout)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.conv2 = Conv3x3(outputs, outputs)
         self.conv_shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor, temb: Tensor) -> Tensor:
-        h = self.conv1(F.silu(self.norm1(x)))
-        h = h + self.time_emb_proj(temb)[:, :, None, None]
-        h = self.conv2(self.dropout(F.silu(self.norm2(h))))
+        h = self.conv1(normalised(self.norm1, x, silu=True))
+        h = normalised(self.norm2, h, self.time_emb_proj(temb), silu=True)
+        h = self.conv2(self.dropout(h))
         return self.conv_shortcut(x) + h
 
 
@@ -184,7 +185,7 @@ class Attention(nn.Module):
         self.to_out = nn.Sequential(nn.Linear(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.group_norm(x).flatten(2).transpose(1, 2)  # (N, H·W, C)
+        h = normalised(self.group_norm, x).flatten(2).transpose(1, 2)  # (N, H·W, C)
         h = F.scaled_dot_product_attention(self.to_q(h), self.to_k(h), self.to_v(h))
         return x + self.to_out(h).transpose(1, 2).reshape(x.shape)
 
@@ -205,7 +206,7 @@ class Upsample(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv = Conv3x3(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))

@@ -1,0 +1,136 @@
+"""The kernels' shared library: compiled once for this machine by its C compiler, kept in the user's cache."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import shlex
+import shutil
+import stat
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch  # noqa: F401  (brings the OpenMP runtime that the library shares with it)
+
+_SOURCES = ("winograd.c", "norm.c")
+_HEADERS = ("vector.h",)
+#: Products and sums may be contracted; nothing else that would change a result.
+_FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-fopenmp", "-fPIC", "-std=gnu11")
+_POINTER, _LONG, _INT, _FLOAT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int, ctypes.c_float
+_ARGUMENTS = {
+    "winograd_convolve": [_POINTER] * 5 + [_LONG] * 9 + [_INT],
+    "winograd_gradients": [_POINTER] * 5 + [_LONG] * 9 + [_INT],
+    "norm_forward": [_POINTER] * 7 + [_LONG] * 4 + [_FLOAT, _INT, _INT],
+    "norm_backward": [_POINTER] * 10 + [_LONG] * 4 + [_INT, _INT],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The library, or why there is none."""
+
+    library: ctypes.CDLL | None
+    reason: str  #: in words, of either
+
+
+@cache
+def found() -> Found:
+    """The library of this machine, compiled if it must be (some seconds, once). Never raises.
+
+    `DDPM_KERNELS=off` in the environment does without; `CC` names another compiler.
+    """
+    if os.environ.get("DDPM_KERNELS", "").lower() in ("off", "0", "no"):
+        return Found(None, "switched off by DDPM_KERNELS")
+    try:
+        compiler = _compiler()
+        path = _folder() / f"kernels-{_key(compiler)}.so"
+        if not path.exists():
+            _build(compiler, path)
+        return Found(_load(path), f"compiled by {compiler[0]}")
+    except (OSError, subprocess.SubprocessError, _NoKernels) as error:
+        return Found(None, _told(error))
+
+
+class _NoKernels(Exception):
+    """Why there can be none."""
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, subprocess.CalledProcessError):
+        lines = (error.stderr or "").strip().splitlines() or ["no word from it"]
+        return f"the C compiler failed: {lines[0]}"
+    return str(error) or type(error).__name__
+
+
+def _compiler() -> list[str]:
+    asked = shlex.split(os.environ.get("CC", ""))
+    for words in (asked, ["cc"], ["gcc"], ["clang"]):
+        if words and shutil.which(words[0]):
+            return words
+    raise _NoKernels("there is no C compiler (cc, gcc or clang)")
+
+
+def _folder() -> Path:
+    """Where compiled kernels are kept; code that others could write is not loaded."""
+    root = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    folder = root / "ddpm-tui"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    about = folder.stat()
+    if about.st_uid != os.getuid() or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise _NoKernels(f"{folder} could be written by others")
+    return folder
+
+
+def _key(compiler: list[str]) -> str:
+    """What the compiled code depends on: sources, flags, compiler, processor."""
+    digest = hashlib.sha256()
+    for name in (*_HEADERS, *_SOURCES):
+        digest.update((Path(__file__).parent / name).read_bytes())
+    version = subprocess.run([*compiler, "--version"], capture_output=True, timeout=20, check=True).stdout
+    digest.update(repr((_FLAGS, compiler)).encode() + version + _processor())
+    return digest.hexdigest()[:20]
+
+
+def _processor() -> bytes:
+    """What it can do, by its own words where the system tells: a home may be shared by unlike machines."""
+    try:
+        lines = Path("/proc/cpuinfo").read_bytes().splitlines()
+    except OSError:
+        return repr(os.uname()).encode()
+    return b"\n".join(
+        sorted({line for line in lines if line.startswith((b"flags", b"Features", b"model name"))})
+    )
+
+
+def _build(compiler: list[str], path: Path) -> None:
+    """Compiles aside and moves into place, so that processes that begin together do not meet."""
+    here = Path(__file__).parent
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".building-") as work:
+        objects = []
+        for name in _SOURCES:
+            objects.append(str(Path(work, name).with_suffix(".o")))
+            _run([*compiler, *_FLAGS, "-c", str(here / name), "-o", objects[-1]])
+        made = Path(work, "kernels.so")
+        # OpenMP is torch's own, already loaded, where its names are seen: one set of threads, not two.
+        _run([*compiler, "-shared", *objects, "-o", str(made)])
+        try:
+            _load(made)
+        except OSError:
+            _run([*compiler, "-shared", "-fopenmp", *objects, "-o", str(made)])
+        made.replace(path)
+
+
+def _run(command: list[str]) -> None:
+    subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=120, check=True)
+
+
+def _load(path: Path) -> ctypes.CDLL:
+    library = ctypes.CDLL(str(path))
+    for name, arguments in _ARGUMENTS.items():
+        function = getattr(library, name)
+        function.argtypes, function.restype = arguments, None
+    return library
