@@ -126,6 +126,9 @@ class ModelConfig(Section):
     attention: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (16,), description="Image sizes with self-attention; sizes that do not occur are ignored"
     )
+    head_channels: int = Field(
+        0, ge=0, le=16_384, description="Channels of each attention head; 0: one head over all channels"
+    )
     dropout: float = Field(0.1, ge=0.0, lt=1.0, description="Dropout inside residual blocks")
     classes: int = Field(
         0, ge=0, le=100_000, description="Classes that it is told of: as many as the data has, or 0 for none"
@@ -244,6 +247,7 @@ class Config(Section):
                 f"sampling.spacing: {self.sampling.spacing} needs some signal at every timestep; with "
                 "diffusion.zero_terminal_snr there is uniform and quadratic"
             )
+        _check_heads(self)
         averages.check(self.training, self.sampling)
         _check_objective(self)
         _check_consistency(self)
@@ -276,6 +280,18 @@ class Config(Section):
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Plain values, section by section; unset values are left out, as TOML has no null."""
         return self.model_dump(mode="json", exclude_none=True)
+
+
+def _check_heads(config: Config) -> None:
+    """ValueError where an attention block's channels are no whole number of heads."""
+    model, size = config.model, config.data.shape[1]
+    attended = [m for i, m in enumerate(model.multipliers) if size // 2**i in model.attention]
+    for multiplier in (*attended, model.multipliers[-1]) if model.head_channels else ():
+        if (width := model.channels * multiplier) % model.head_channels:
+            raise ValueError(
+                f"model.head_channels: {model.head_channels} does not divide the {width} channels of an "
+                "attention block"
+            )
 
 
 def _check_objective(config: Config) -> None:
