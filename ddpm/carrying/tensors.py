@@ -67,7 +67,9 @@ def _checked(tensor: Any, shape: torch.Size, name: str) -> Tensor:
     if not isinstance(tensor, Tensor) or tensor.layout != torch.strided or tensor.device.type != "cpu":
         raise CarryError(f"{name} is no plain tensor")
     if tensor.shape != shape:
-        raise CarryError(f"{name} is of shape {tuple(tensor.shape)}; the network described has {tuple(shape)}")
+        raise CarryError(
+            f"{name} is of shape {tuple(tensor.shape)}; the network described has {tuple(shape)}"
+        )
     if tensor.dtype not in TYPES:
         kind = str(tensor.dtype).removeprefix("torch.")
         raise CarryError(f"{name} is {kind}; weights are float32, float16, bfloat16 or float64")
@@ -82,9 +84,7 @@ def _safetensors(path: Path, shapes: Mapping[str, torch.Size]) -> Iterator[tuple
         with safetensors.safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 - no mapping
                 yield name, file.get_tensor(name)
-    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
-        if isinstance(error, CarryError):
-            raise
+    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError):
         raise CarryError(f"{shown(path)}: not safetensors") from None
 
 
