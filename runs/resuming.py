@@ -79,7 +79,7 @@ def _check_takes(run: RunDirectory, settings: Sequence[str], allowed: Sequence[s
 
 
 def _check_own(run: RunDirectory) -> None:
-    """RunError for a training that was made of somebody's weights: nothing is known of how they came about."""
+    """RunError for a training that was made of weights alone: how they came about is not known."""
     newest = checkpoint.whole(run.path)[-1:]
     if newest and checkpoint.TRAINING not in newest[0].state["files"]:
         raise RunError(
