@@ -64,7 +64,7 @@ def from_scheduler(found: Mapping[str, Any], name: str) -> tuple[dict[str, Any],
     CarryError for a scheduler, a prediction or betas that there are none of here.
     """
     kind = found.get("_class_name", "DDPMScheduler")
-    if kind not in SAMPLERS:
+    if not isinstance(kind, str) or kind not in SAMPLERS:
         raise CarryError(f"{name}: {told(kind)} is none of {', '.join(SAMPLERS)}")
     for key in ("thresholding", "use_karras_sigmas"):
         if found.get(key):
