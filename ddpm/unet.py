@@ -124,10 +124,15 @@ def group_count(channels: int) -> int:
 
 
 def sinusoids(timesteps: Tensor, dimension: int) -> Tensor:
-    """Transformer position embedding of timesteps (N,): sines, then cosines; float32 (N, dimension)."""
+    """Transformer position embedding of timesteps (N,): sines, then cosines; float32 (N, dimension).
+
+    Computed in diffusers' order: at t = 999 another one rounds the angles up to 6e-5 apart from it.
+    """
     half = dimension // 2
-    exponent = torch.arange(half, dtype=torch.float32, device=timesteps.device) / (half - 1)
-    angles = timesteps[:, None].float() * torch.exp(-math.log(10_000) * exponent)
+    exponent = (
+        -math.log(10_000) * torch.arange(half, dtype=torch.float32, device=timesteps.device) / (half - 1)
+    )
+    angles = timesteps[:, None].float() * torch.exp(exponent)
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 

@@ -15,7 +15,7 @@ from runs.cli.parser import Parser, choice, output_path
 
 EXAMPLES = """
 ddpm-tui export mnist-1 --to diffusers mnist-pipeline/
-ddpm-tui export mnist-1@20000 --to safetensors docs/results/mnist --dtype bfloat16
+ddpm-tui export mnist-1@20000 --to safetensors mnist-20000/ --dtype bfloat16
 ddpm-tui export mnist-1 --to torch program/ --raw
 """
 

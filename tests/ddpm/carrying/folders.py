@@ -21,13 +21,15 @@ def tiny(*settings: str) -> Config:
 
 
 def randomised(config: Config) -> UNet:
-    """Zero-initialised last layers would hide what comes before them; others are as they begin, so that
-    what comes out is of the size that rounding is judged by."""
+    """Zero-initialised last layers would hide what comes before them. What comes out is about as large as
+    noise is, so that an absolute difference means something."""
     torch.manual_seed(0)
     network = unet.make(config).eval()
     for parameter in network.parameters():
         if not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.05)
+            torch.nn.init.normal_(
+                parameter, std=parameter[0].numel() ** -0.5 if parameter.dim() > 1 else 0.05
+            )
     return network
 
 

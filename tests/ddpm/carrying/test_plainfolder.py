@@ -75,7 +75,7 @@ def test_the_average_that_was_carried_is_told_as_it_was() -> None:
         after = plainfolder.carried(before)
         told = averages.told(after.training, after.sampling)
         assert told["ema_decay"] == (averages.told(before.training, before.sampling)["ema_decay"] or 0)
-    with pytest.raises(CarryError, match="relative length 0.1 cannot be told"):
+    with pytest.raises(CarryError, match=r"relative length 0\.1 cannot be told"):
         plainfolder.carried(chosen("sampling.average=0.1"))
 
 

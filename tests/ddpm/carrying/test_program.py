@@ -33,4 +33,4 @@ def test_it_runs_without_this_package_at_any_batch(tmp_path: Path) -> None:
     for n, found in safetensors.torch.load_file(result).items():
         with torch.no_grad():
             wanted = network(torch.full((int(n), 1, 8, 8), 0.5), torch.arange(int(n)))
-        assert (found - wanted).abs().max() < 1e-6
+        assert (found - wanted).abs().max() < 1e-5

@@ -320,7 +320,7 @@ def test_what_may_be_set_is(folder: Path, tmp_path: Path) -> None:
     ids=["denoiser", "consistency"],
 )
 def test_what_diffusers_has_no_like_of(settings: tuple[str, ...], said: str, tmp_path: Path) -> None:
-    with pytest.raises(CarryError, match="^training.objective: ") as caught:
+    with pytest.raises(CarryError, match=r"^training\.objective: ") as caught:
         exported(tiny(*settings), tmp_path)
     assert said in str(caught.value)
     assert not (tmp_path / "out").exists()
