@@ -49,8 +49,8 @@ GROUPS: tuple[tuple[str, dict[str, str]], ...] = (
     (
         "carry",
         {
-            "export": "write a checkpoint's weights for diffusers, for torch or for another home",
-            "import": "make a run of a folder of weights, diffusers' or one of `export`",
+            "export": "write a checkpoint's weights for diffusers, torch or another home",
+            "import": "make a run of a folder of weights: diffusers', or of `export`",
         },
     ),
     (

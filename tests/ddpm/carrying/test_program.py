@@ -17,8 +17,9 @@ pytestmark = pytest.mark.slow
 ALONE = """
 import sys, torch, safetensors.torch
 run = torch.export.load(sys.argv[1]).module()
-out = {str(n): run(torch.full((n, 1, 8, 8), 0.5), torch.arange(n)) for n in (1, 5)}
-safetensors.torch.save_file({n: t.detach() for n, t in out.items()}, sys.argv[2])
+inputs = safetensors.torch.load_file(sys.argv[2])
+out = {n: run(x, torch.arange(len(x))).detach() for n, x in inputs.items()}
+safetensors.torch.save_file(out, sys.argv[3])
 assert not any(name.split(".")[0] == "ddpm" for name in sys.modules)
 """
 
@@ -28,9 +29,12 @@ def test_it_runs_without_this_package_at_any_batch(tmp_path: Path) -> None:
     facts = json.loads((out / program.FACTS).read_text())
     assert facts["input"] == ["batch", 1, 8, 8]
     assert (facts["prediction"], len(facts["betas"])) == ("epsilon", 1000)
-    result = tmp_path / "result"
-    subprocess.run([sys.executable, "-c", ALONE, out / program.PROGRAM, result], check=True, cwd=tmp_path)
+    given, result = tmp_path / "given", tmp_path / "result"
+    inputs = {str(n): torch.randn(n, 1, 8, 8) for n in (1, 5)}
+    safetensors.torch.save_file(inputs, given)
+    command = [sys.executable, "-c", ALONE, out / program.PROGRAM, given, result]
+    subprocess.run(command, check=True, cwd=tmp_path)
     for n, found in safetensors.torch.load_file(result).items():
         with torch.no_grad():
-            wanted = network(torch.full((int(n), 1, 8, 8), 0.5), torch.arange(int(n)))
+            wanted = network(inputs[n], torch.arange(int(n)))
         assert (found - wanted).abs().max() < 1e-5
