@@ -25,8 +25,8 @@ _MOST = 65_536
 
 
 def write(folder: Path, config: Config, network: nn.Module) -> None:
-    """Fills a folder with a float32 network in eval mode on the CPU. A network that is told of classes is the one
-    of no class."""
+    """Fills a folder with a float32 network in eval mode on the CPU; one that is told of classes is that of
+    no class."""
     channels, size, _ = config.data.shape
     network = network.to(memory_format=torch.contiguous_format)
     batch = torch.export.Dim("batch", min=1, max=_MOST)

@@ -1,7 +1,7 @@
 """Write the weights of a run's checkpoint into a new or empty folder DIR.
 
 --to diffusers     what diffusers.DDPMPipeline.from_pretrained(DIR) loads
---to safetensors   three small plain files, which `ddpm-tui import` takes anywhere
+--to safetensors   three plain files, which `ddpm-tui import` takes anywhere
 --to torch         a program (torch.export) that runs without this package
 
 What cannot be carried is refused, with the reason.
