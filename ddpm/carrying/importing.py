@@ -45,6 +45,8 @@ def make(folder: Path, target: Path, settings: Sequence[str] = ()) -> dict[str, 
             notes.append(f"data.dataset: taken to be {dataset}, by the shape of the images (--dataset)")
     elif plainfolder.is_one(folder):
         values, state, source = plainfolder.read(folder)
+        if values["data"]["root"] and _named(settings, "data.root") is None:
+            notes.append(f"data.root: {values['data']['root']!r} is looked for here; --set data.root=DIR")
     else:
         raise CarryError(
             f"{shown(folder)}: neither a folder as diffusers writes it ({peerfolder.INDEX}) nor one of "

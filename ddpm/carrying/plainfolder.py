@@ -83,7 +83,8 @@ def is_one(folder: Path) -> bool:
 def read(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, Any], Path]:
     """(values of a configuration, state, file of weights, its SHA-256 checked).
 
-    CarryError, CheckpointError or ConfigError for what is missing, damaged or no configuration.
+    Of somebody's configuration no path is taken that could name a file here (see `carried`). CarryError,
+    CheckpointError or ConfigError for what is missing, damaged or no configuration.
     """
     for name in NAMES:
         reading.first(folder, name)
@@ -93,4 +94,4 @@ def read(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, Any], Path]
     if saved.step >= 2**63 or saved.images_seen >= 2**63:
         raise CarryError(f"{shown(folder / checkpoint.STATE)}: no training has so many steps")
     saved.read(checkpoint.EMA)
-    return config.model_dump(), saved.state, folder / checkpoint.EMA
+    return carried(config).model_dump(), saved.state, folder / checkpoint.EMA

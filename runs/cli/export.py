@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     from ddpm import configfiles
     from runs import carrying
     from runs.checks import check_has_checkpoints, latest_step
-    from runs.cli.opening import directory, open_catalogue, open_home
+    from runs.cli.opening import directory, open_to_read
     from runs.cli.output import print_json, say
     from runs.cli.parser import UsageError
     from runs.cli.waiting import Waiting
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
         raise UsageError(f"{args.out}: there already; name a new or an empty folder")
     name, step = split(args.run)
-    with open_catalogue(open_home(args)) as catalogue:
+    with open_to_read(args) as catalogue:
         source = directory(catalogue.find(name))
     check_has_checkpoints(source)
     settings = ["sampling.ema=false"] if args.raw else ["sampling.ema=true"]

@@ -52,6 +52,8 @@ def test_no_path_of_this_machine_is_in_it(tmp_path: Path) -> None:
     _, out = exported(config, tmp_path, "safetensors")
     for path in out.iterdir():
         assert b"secret" not in path.read_bytes()
+    told, _, _ = imported(out, tmp_path / "unnamed")
+    assert told["notes"] == ["data.root: 'faces' is looked for here; --set data.root=DIR"]
     _, back, _ = imported(out, tmp_path / "run", "data.root=/mine")
     assert (back.data.root, back.restoration.mask) == ("/mine", "box")
 
@@ -102,6 +104,14 @@ def test_what_is_broken(file: str, content: str | None, said: str, tmp_path: Pat
     with pytest.raises((EngineError, ConfigError)) as caught:
         importing.make(out, tmp_path / "run")
     assert said in str(caught.value)
+
+
+def test_no_path_of_somebody_elses_is_followed(tmp_path: Path) -> None:
+    _, out = exported(tiny(), tmp_path, "safetensors")
+    paths = ["data.root=/etc", "evaluation.weights=/etc/passwd", "restoration.mask=/etc/passwd"]
+    (out / "config.toml").write_text(configfiles.dumps(configfiles.override(tiny(), paths)))
+    _, back, _ = imported(out, tmp_path / "run")
+    assert (back.data.root, back.evaluation.weights, back.restoration.mask) == (None, None, "box")
 
 
 def test_weights_that_were_changed(tmp_path: Path) -> None:
