@@ -6,12 +6,13 @@ No torch here: describing a run must stay cheap.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ddpm import averages, datafiles
 from ddpm.config_likelihood import LikelihoodConfig
+from ddpm.config_model import ModelConfig
 from ddpm.config_restoration import DenoisingConfig, RestorationConfig
 from ddpm.config_sampling import WITHOUT_SIGNAL, SamplingConfig
 from ddpm.config_section import Section
@@ -20,6 +21,7 @@ from ddpm.config_training import TrainingConfig
 __all__ = [  # from here as well
     "DenoisingConfig",
     "LikelihoodConfig",
+    "ModelConfig",
     "RestorationConfig",
     "SamplingConfig",
     "Section",
@@ -108,46 +110,6 @@ class DataConfig(Section):
         size = self.image_size or size
         assert size is not None
         return (self.channels or channels, size, size)
-
-
-class ModelConfig(Section):
-    """The U-Net of Ho et al. 2020 (appendix B)."""
-
-    channels: int = Field(
-        128, ge=8, le=1024, multiple_of=8, description="Channels at full resolution; a multiple of 8"
-    )
-    multipliers: tuple[Annotated[int, Field(ge=1, le=16)], ...] = Field(
-        (1, 2, 2),
-        min_length=1,
-        max_length=8,
-        description="Channel multiplier of each resolution, finest first",
-    )
-    patch: Literal[1, 2, 4] = Field(
-        1, description="Side of the squares of pixels that it sees as one; 2: at a quarter of the cost"
-    )
-    blocks: int = Field(2, ge=1, le=8, description="Residual blocks per resolution")
-    groups: int | None = Field(
-        None,
-        ge=1,
-        description="Groups of every normalisation, which divide channels; none: the most of 32, 16, 8. One "
-        "channel a group forgets the time",
-    )
-    attention: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        (16,),
-        description="Image sizes, in patches, with self-attention; sizes that do not occur are ignored",
-    )
-    dropout: float = Field(0.1, ge=0.0, lt=1.0, description="Dropout inside residual blocks")
-    classes: int = Field(
-        0, ge=0, le=100_000, description="Classes that it is told of: as many as the data has, or 0 for none"
-    )
-
-    @model_validator(mode="after")
-    def _groups_divide(self) -> Self:
-        if self.groups is not None and self.channels % self.groups:
-            raise ValueError(
-                f"model.groups: {self.groups} groups do not divide model.channels {self.channels}"
-            )
-        return self
 
 
 class DiffusionConfig(Section):
@@ -266,6 +228,7 @@ class Config(Section):
                 f"sampling.spacing: {self.sampling.spacing} needs some signal at every timestep; with "
                 "diffusion.zero_terminal_snr there is uniform and quadratic"
             )
+        _check_heads(self)
         averages.check(self.training, self.sampling)
         _check_objective(self)
         _check_consistency(self)
@@ -298,6 +261,18 @@ class Config(Section):
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Plain values, section by section; unset values are left out, as TOML has no null."""
         return self.model_dump(mode="json", exclude_none=True)
+
+
+def _check_heads(config: Config) -> None:
+    """ValueError where an attention block's channels are no whole number of heads."""
+    model, size = config.model, config.data.shape[1] // config.model.patch
+    attended = [m for i, m in enumerate(model.multipliers) if size // 2**i in model.attention]
+    for multiplier in (*attended, model.multipliers[-1]) if model.head_channels else ():
+        if (width := model.channels * multiplier) % model.head_channels:
+            raise ValueError(
+                f"model.head_channels: {model.head_channels} does not divide the {width} channels of an "
+                "attention block"
+            )
 
 
 def _check_objective(config: Config) -> None:

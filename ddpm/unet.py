@@ -134,10 +134,15 @@ def group_count(channels: int) -> int:
 
 
 def sinusoids(timesteps: Tensor, dimension: int) -> Tensor:
-    """Transformer position embedding of timesteps (N,): sines, then cosines; float32 (N, dimension)."""
+    """Transformer position embedding of timesteps (N,): sines, then cosines; float32 (N, dimension).
+
+    Computed in diffusers' order: at t = 999 another one rounds the angles up to 6e-5 apart from it.
+    """
     half = dimension // 2
-    exponent = torch.arange(half, dtype=torch.float32, device=timesteps.device) / (half - 1)
-    angles = timesteps[:, None].float() * torch.exp(-math.log(10_000) * exponent)
+    exponent = (
+        -math.log(10_000) * torch.arange(half, dtype=torch.float32, device=timesteps.device) / (half - 1)
+    )
+    angles = timesteps[:, None].float() * torch.exp(exponent)
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
@@ -174,10 +179,11 @@ class ResnetBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """Single-head self-attention over the pixels, around a shortcut."""
+    """Self-attention over the pixels, in heads of `head_channels` (0: one of all), around a shortcut."""
 
-    def __init__(self, channels: int, groups: int) -> None:
+    def __init__(self, channels: int, groups: int, head_channels: int = 0) -> None:
         super().__init__()
+        self.heads = channels // head_channels if head_channels else 1
         self.group_norm = nn.GroupNorm(groups, channels, eps=_NORM_EPS)
         self.to_q = nn.Linear(channels, channels)
         self.to_k = nn.Linear(channels, channels)
@@ -186,7 +192,12 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         h = normalised(self.group_norm, x).flatten(2).transpose(1, 2)  # (N, H·W, C)
-        h = F.scaled_dot_product_attention(self.to_q(h), self.to_k(h), self.to_v(h))
+        q, k, v = self.to_q(h), self.to_k(h), self.to_v(h)
+        if self.heads == 1:
+            h = F.scaled_dot_product_attention(q, k, v)
+        else:
+            q, k, v = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in (q, k, v))
+            h = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
         return x + self.to_out(h).transpose(1, 2).reshape(x.shape)
 
 
@@ -212,8 +223,10 @@ class Upsample(nn.Module):
         return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
 
 
-def _attentions(channels: int, count: int, groups: int, attend: bool) -> nn.ModuleList:
-    return nn.ModuleList(Attention(channels, groups) if attend else nn.Identity() for _ in range(count))
+def _attentions(channels: int, count: int, groups: int, head_channels: int, attend: bool) -> nn.ModuleList:
+    return nn.ModuleList(
+        Attention(channels, groups, head_channels) if attend else nn.Identity() for _ in range(count)
+    )
 
 
 class DownBlock(nn.Module):
@@ -228,7 +241,7 @@ class DownBlock(nn.Module):
         self.resnets = nn.ModuleList(
             ResnetBlock(w, outputs, embedding, groups, config.dropout) for w in widths
         )
-        self.attentions = _attentions(outputs, config.blocks, groups, attend)
+        self.attentions = _attentions(outputs, config.blocks, groups, config.head_channels, attend)
         self.downsamplers = nn.ModuleList([Downsample(outputs)] if downsample else [])
 
     def forward(self, h: Tensor, temb: Tensor, skips: list[Tensor]) -> Tensor:
@@ -249,7 +262,7 @@ class MidBlock(nn.Module):
         self.resnets = nn.ModuleList(
             ResnetBlock(channels, channels, embedding, groups, config.dropout) for _ in range(2)
         )
-        self.attentions = nn.ModuleList([Attention(channels, groups)])
+        self.attentions = nn.ModuleList([Attention(channels, groups, config.head_channels)])
 
     def forward(self, h: Tensor, temb: Tensor) -> Tensor:
         return self.resnets[1](self.attentions[0](self.resnets[0](h, temb)), temb)
@@ -268,7 +281,7 @@ class UpBlock(nn.Module):
             ResnetBlock(w + s, outputs, embedding, groups, config.dropout)
             for w, s in zip(widths, skips, strict=True)
         )
-        self.attentions = _attentions(outputs, config.blocks + 1, groups, attend)
+        self.attentions = _attentions(outputs, config.blocks + 1, groups, config.head_channels, attend)
         self.upsamplers = nn.ModuleList([Upsample(outputs)] if upsample else [])
 
     def forward(self, h: Tensor, temb: Tensor, skips: list[Tensor]) -> Tensor:

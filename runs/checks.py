@@ -98,7 +98,7 @@ def check_same_network(run: RunDirectory, step: int, config: Config) -> None:
 
 
 def _network(config: Config) -> dict[str, str]:
-    """What decides the shapes of the weights, in words."""
+    """What decides the shapes of the weights and what they are for, in words."""
     channels, size, _ = config.data.shape
     model = config.model
     sizes = [size // model.patch // 2**level for level in range(len(model.multipliers))]
@@ -111,6 +111,7 @@ def _network(config: Config) -> dict[str, str]:
         "model.blocks": str(model.blocks),
         "model.groups": str(model.groups or "auto"),
         "attention by resolution": ",".join(attention),
+        "model.head_channels": str(model.head_channels),
         "model.classes": str(model.classes),
         "variance learned": "yes" if config.diffusion.variance == "learned_range" else "no",
         "data.augment above 0": "yes" if config.data.augment else "no",

@@ -7,7 +7,7 @@ import re
 import secrets
 import shutil
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,13 +39,15 @@ def create_locked(
     weights: Sequence[str] = (),
     snapshots: bool = False,
     inputs: Sequence[str] = (),
+    imported: Mapping[str, Any] | None = None,
+    fill: Callable[[Path], None] = lambda _: None,
 ) -> tuple[RunDirectory, int]:
     """A new run, and its lock held (a descriptor, the caller's to close): it is never seen as lost.
 
     Without a name it is called `stem-N`. The directory appears at once and whole, under the next number
     above all that this home has, with the files `weights` of `checkpoint` pinned in it (and with
-    `snapshots` those of its run up to then). RunError for a bad
-    or taken name, and where nothing can be written.
+    `snapshots` those of its run up to then), and whatever `fill` adds to it; `imported` says, as part of
+    its origin, what it was made of. RunError for a bad or taken name, and where nothing can be written.
     """
     from ddpm import configfiles
 
@@ -74,7 +76,8 @@ def create_locked(
         "parent": dict(parent) if parent else None,
         "checkpoint": checkpoint and str(checkpoint),
         "command": list(command),
-        "provenance": provenance.collect(seed=seed, device=device),
+        "provenance": provenance.collect(seed=seed, device=device)
+        | ({"imported": dict(imported)} if imported else {}),
     }
     with told(home.path), home.locked():
         _sweep(home)
@@ -84,11 +87,16 @@ def create_locked(
             raise name_taken(wanted, taken)
         info["name"] = wanted or names.numbered(stem, taken)
         info["id"] = _highest_number(home, (other["id"] for other in others)) + 1
-        return _build(home, info, configfiles.dumps(config), weights, snapshots)
+        return _build(home, info, configfiles.dumps(config), weights, snapshots, fill)
 
 
 def _build(
-    home: Home, info: dict[str, Any], config_text: str, weights: Sequence[str], snapshots: bool
+    home: Home,
+    info: dict[str, Any],
+    config_text: str,
+    weights: Sequence[str],
+    snapshots: bool,
+    fill: Callable[[Path], None],
 ) -> tuple[RunDirectory, int]:
     hidden = home.runs / f".new-{secrets.token_hex(4)}"
     final = home.runs / f"{info['id']:04d}-{names.slug(info['name'])}"
@@ -100,6 +108,7 @@ def _build(
         (hidden / "log.txt").touch()
         if weights:
             pinning.pin(Path(info["checkpoint"]), hidden, weights, snapshots=snapshots)
+        fill(hidden)
         write_atomic(hidden / "run.json", pretty(info))
         lock = take_lock(hidden)
         hidden.rename(final)

@@ -41,6 +41,7 @@ def planned(run: RunDirectory, settings: Sequence[str]) -> Config:
         _check_takes(run, settings, ("data.root",))
         return absolute_paths(new)
     else:
+        _check_own(run)
         _check_changes(run, old, new)
         _check_left(run, old, new)
     new = absolute_paths(new)
@@ -75,6 +76,16 @@ def _check_takes(run: RunDirectory, settings: Sequence[str], allowed: Sequence[s
         )
     if _finished(run):
         raise RunError(f"{run.name} (#{run.id}) is finished; nothing is left to do")
+
+
+def _check_own(run: RunDirectory) -> None:
+    """RunError for a training that was made of weights alone: how they came about is not known."""
+    newest = checkpoint.whole(run.path)[-1:]
+    if newest and checkpoint.TRAINING not in newest[0].state["files"]:
+        raise RunError(
+            f"{run.name} (#{run.id}) was imported, without the state of its training; "
+            f"`train --from {run.name}` starts one from its weights"
+        )
 
 
 def _check_changes(run: RunDirectory, old: Config, new: Config) -> None:

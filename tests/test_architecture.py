@@ -23,9 +23,9 @@ def imports(path: Path) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("package", "forbidden"),
     [
-        ("ddpm", {"runs", "tui", "textual", "rich", "sqlalchemy"}),
-        ("runs", {"textual", "torchvision"}),
-        ("tui", {"torch", "torchvision", "sqlalchemy"}),
+        ("ddpm", {"runs", "tui", "textual", "rich", "sqlalchemy", "diffusers"}),
+        ("runs", {"textual", "torchvision", "diffusers"}),
+        ("tui", {"torch", "torchvision", "sqlalchemy", "diffusers"}),
     ],
 )
 def test_imports_go_one_way(package: str, forbidden: set[str]) -> None:

@@ -47,6 +47,13 @@ GROUPS: tuple[tuple[str, dict[str, str]], ...] = (
         },
     ),
     (
+        "carry",
+        {
+            "export": "write a checkpoint's weights for diffusers, torch or another home",
+            "import": "make a run of a folder of weights: diffusers', or of `export`",
+        },
+    ),
+    (
         "keep house",
         {
             "stop": "ask runs to checkpoint and end",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ddpm.atomic import replacing, sweep
+from ddpm.atomic import new_folder, replacing, sweep
 
 
 def names(folder: Path) -> list[str]:
@@ -41,3 +41,26 @@ def test_leftovers_are_swept_and_nothing_else(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     sweep(tmp_path, "mine.")
     assert names(tmp_path) == sorted(stay)
+
+
+def test_a_folder_appears_with_all_that_is_in_it(tmp_path: Path) -> None:
+    for target in (tmp_path / "a" / "new", tmp_path / "empty"):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        with new_folder(target) as aside:
+            (aside / "inner").mkdir()
+            (aside / "inner" / "file").write_text("x")
+            assert not target.exists() or not names(target)
+        assert (target / "inner" / "file").read_text() == "x"
+        assert not aside.exists()
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
+    target = tmp_path / "full"
+    target.mkdir()
+    (target / "mine").write_text("mine")
+    with pytest.raises(OSError, match="not empty"), new_folder(target) as aside:
+        (aside / "other").write_text("other")
+    with pytest.raises(ValueError, match="half way"), new_folder(tmp_path / "half") as aside:
+        raise ValueError("half way")
+    assert names(tmp_path) == ["full"]
+    assert names(target) == ["mine"]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ddpm.config import Config, DataConfig, DiffusionConfig, ModelConfig
-from ddpm.configfiles import resolve
+from ddpm.configfiles import ConfigError, override, resolve
 from ddpm.sizes import parameters
 from ddpm.unet import UNet, group_count, make, sinusoids
 
@@ -26,6 +26,7 @@ SHAPES = [
     (ModelConfig(channels=16, multipliers=(1, 2), blocks=2, attention=(4, 99), dropout=0.0), 1, 8),
     (ModelConfig(channels=24, multipliers=(1, 2, 2), blocks=1, attention=(14, 28), dropout=0.1), 1, 28),
     (ModelConfig(channels=40, multipliers=(1, 1, 3), blocks=3, attention=(8,), dropout=0.0), 3, 12),
+    (ModelConfig(channels=16, multipliers=(1, 3), attention=(8, 4), head_channels=8, dropout=0.0), 1, 8),
 ]
 
 
@@ -77,6 +78,25 @@ def test_patches_that_do_not_fit_are_refused_at_their_field(patch: int) -> None:
         Config.model_validate(
             {"data": {"dataset": "mnist"}, "model": {"patch": patch, "multipliers": [1, 2, 4]}}
         )
+
+
+def test_heads_look_apart() -> None:
+    model = SHAPES[1][0]
+    network = randomised(UNet(model, 1, 8))
+    headed = UNet(model.model_copy(update={"head_channels": 16}), 1, 8).eval()
+    headed.load_state_dict(network.state_dict())
+    x, t = torch.randn(2, 1, 8, 8), torch.tensor([1, 5])
+    assert not torch.allclose(network(x, t), headed(x, t), atol=1e-6)
+
+
+def test_heads_divide_what_is_attended_to() -> None:
+    digits = resolve("digits")[0]
+    assert override(digits, ["model.head_channels=64"]).model.head_channels == 64
+    for setting in ("model.head_channels=48", "model.head_channels=128"):
+        with pytest.raises(ConfigError, match=r"model\.head_channels: \d+ does not divide the 64 channels"):
+            override(digits, [setting])
+    with pytest.raises(ConfigError, match="does not divide the 32 channels"):
+        override(digits, ["model.head_channels=64", "model.attention=8"])
 
 
 @pytest.mark.parametrize(("channels", "groups"), [(8, 8), (24, 8), (48, 16), (32, 32), (96, 32), (200, 8)])
@@ -146,7 +166,7 @@ def test_it_computes_what_diffusers_computes(
         freq_shift=1,
         norm_eps=1e-6,
         norm_num_groups=group_count(model.channels),
-        attention_head_dim=None,
+        attention_head_dim=model.head_channels or None,
         num_class_embeds=classes + 1 if classes else None,
     ).eval()
     network = randomised(UNet(model.model_copy(update={"classes": classes}), channels, size))

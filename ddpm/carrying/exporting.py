@@ -1,0 +1,52 @@
+"""Writing the weights of a checkpoint for others: a new folder, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ddpm import atomic, subject
+from ddpm.carrying import network, peerfolder, plainfolder, program
+from ddpm.carrying.reading import CarryError
+from ddpm.config import Config
+from ddpm.datafiles import shown
+
+
+def export(
+    checkpoint: Path,
+    config: Config,
+    target: Path,
+    *,
+    to: str,
+    dtype: str = "float32",
+    told: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Writes what `sampling.ema` and `sampling.average` ask for into `target`, a new or empty folder.
+
+    to: "diffusers", "safetensors" (`plainfolder`) or "torch" (`program`, always float32); told: what a plain
+    folder says of the run. Returns {"path", "bytes", "parameters", "notes"}. EngineError where the network
+    cannot be carried there, the checkpoint cannot be read, or `target` holds anything.
+    """
+    if to == "diffusers" and (refused := network.reasons(config)):
+        raise CarryError("; ".join(refused))
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise CarryError(f"{shown(target)}: there already; name a new or an empty folder")
+    source = subject.from_checkpoint(checkpoint, config, torch.device("cpu"), torch.float32)
+    tensors = {name: t.detach().contiguous() for name, t in source.network.state_dict().items()}
+    notes = network.notes(config) if to == "diffusers" else []
+    with atomic.new_folder(target) as folder:
+        if to == "diffusers":
+            peerfolder.write(folder, config, tensors, getattr(torch, dtype))
+        elif to == "torch":
+            program.write(folder, config, source.network)
+            if config.model.classes:
+                notes.append("model.classes: the program is that of images whose class is not told")
+        else:
+            state = {"step": source.step, "images_seen": source.images_seen, **told}
+            plainfolder.write(folder, config, tensors, getattr(torch, dtype), state)
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    parameters = sum(tensor.numel() for tensor in tensors.values())
+    return {"path": str(target), "bytes": size, "parameters": parameters, "notes": notes}
