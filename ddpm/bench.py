@@ -4,7 +4,7 @@
                          [--batch N] [--rounds 5] [--seconds 3] [--threads N] [--peak GFLOP/s]
 
 Trains by iterating over `ddpm.training.Training`, the very path of a run, on synthetic images of the data's
-shape; draws by `ddpm.sampling.draw`. Needs torch, torchvision and what they bring, scipy, safetensors, pydantic.
+shape; draws by `ddpm.sampling.draw`. Needs torch, torchvision, what they bring, scipy, safetensors, pydantic.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ _BEGAN = time.perf_counter()  # before torch: start-up counts it
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as every run has it; read when torch is loaded
 
 import argparse  # noqa: E402
+import collections  # noqa: E402
 import json  # noqa: E402
 import platform  # noqa: E402
 import resource  # noqa: E402
@@ -96,11 +97,9 @@ class Drawing:
         """(images, seconds) of one batch in 50 steps of DDIM."""
         _synchronize(self._device)
         began = time.perf_counter()
-        step = None
-        for step in draw(self._network, self.config, range(self.count), precision=self._precision):
-            pass
-        assert step is not None
-        images.to_uint8(step.x_t).cpu()  # waits for the device
+        steps = draw(self._network, self.config, range(self.count), precision=self._precision)
+        (last,) = collections.deque(steps, maxlen=1)
+        images.to_uint8(last.x_t).cpu()  # waits for the device
         return self.count, time.perf_counter() - began
 
 
@@ -165,7 +164,9 @@ def profiled(config: Config, device: str, root: Path, count: int = 3) -> dict[st
     }
 
 
-def bench(config: Config, device: str, *, rounds: int, seconds: float, count: int, peak: float | None) -> dict:
+def bench(
+    config: Config, device: str, *, rounds: int, seconds: float, count: int, peak: float | None
+) -> dict:
     """All of it, as it is printed; `peak` in GFLOP/s, None: measured here."""
     place = devices.resolve(device)
     precision = devices.precision(config.training.precision, place)
@@ -206,7 +207,10 @@ def bench(config: Config, device: str, *, rounds: int, seconds: float, count: in
         "start_up_seconds": start_up,
         "memory": memory,
         "utilisation": {
-            "gflops": reached, "peak_gflops": limit, "peak": source, "model_flops_utilisation": reached / limit,
+            "gflops": reached,
+            "peak_gflops": limit,
+            "peak": source,
+            "model_flops_utilisation": reached / limit,
         },
         "step": where,
     }  # fmt: skip
@@ -256,8 +260,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         config, _ = resolve(asked.config or asked.preset, settings)
         found = bench(
-            config, asked.device, rounds=asked.rounds, seconds=asked.seconds, count=asked.draw, peak=asked.peak
-        )  # fmt: skip
+            config,
+            asked.device,
+            rounds=asked.rounds,
+            seconds=asked.seconds,
+            count=asked.draw,
+            peak=asked.peak,
+        )
     except (ConfigError, EngineError) as error:
         print(error, file=sys.stderr)
         return 2

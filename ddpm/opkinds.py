@@ -1,4 +1,4 @@
-"""Which kind of work an operator is, by its name: so that a profile tells where a training step's time goes."""
+"""Which kind of work an operator is, by its name: a profile then tells where a training step's time goes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ REST, OUTSIDE = "rest", "outside operators"
 #: Parts of names (of operators, and of CUDA's kernels) by kind; the first kind that has one of them takes it.
 KINDS: dict[str, tuple[str, ...]] = {
     "optimiser and EMA": (
-        "fused_adam", "fusedadam", "_foreach", "multi_tensor", "lerp", "vector_norm", "optimizer", "clip_grad",
+        "fused_adam", "fusedadam", "_foreach", "multi_tensor", "lerp", "vector_norm", "optimizer",
+        "clip_grad",
     ),
     "convolution": (
         "conv", "fprop", "dgrad", "wgrad", "cudnn", "nchwtonhwc", "nhwctonchw",

@@ -1,7 +1,7 @@
 """diffusers' UNet2DModel, the identical function, trained as its example of unconditional images does.
 
-Options, none of which the example has on a CPU: `channels_last`, `fused` (AdamW in one kernel, EMA by
-foreach), `workers` (processes that read images), `bf16` (autocast), `compile`. Images are drawn by DDIMPipeline.
+Options, which the example does not take by default: `channels_last`, `fused` (AdamW in one kernel, EMA by
+foreach), `workers` (processes that read images), `bf16` (autocast), `compile`. DDIMPipeline draws.
 """
 
 from __future__ import annotations
@@ -131,7 +131,9 @@ class _Compiled(nn.Module):
 
 def network(spec: dict[str, Any]) -> UNet2DModel:
     """The network that computes what ours does, its weights of the same names."""
-    attend = [spec["image_size"] // 2**level in spec["attention"] for level in range(len(spec["multipliers"]))]
+    attend = [
+        spec["image_size"] // 2**level in spec["attention"] for level in range(len(spec["multipliers"]))
+    ]
     return UNet2DModel(
         sample_size=spec["image_size"],
         in_channels=spec["image_channels"],

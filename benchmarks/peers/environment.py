@@ -1,7 +1,7 @@
 """An environment of its own for each peer, in `.bench/`, from the pinned names of `benchmarks/peers/*.txt`.
 
-It begins with what our environment has (a `.pth` file), so that torch is there once and is the same; only what
-ours lacks is installed. Clean: everything anew, at the versions of `constraints.txt`.
+It begins with what our environment has (a `.pth` file), so that torch is there once and is the same; only
+what ours lacks is installed. Clean: everything anew, at the versions of `constraints.txt`.
 """
 
 from __future__ import annotations

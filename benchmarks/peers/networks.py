@@ -1,4 +1,4 @@
-"""What all engines are measured on: two networks, the same images as files, and a machine-readable word for it."""
+"""What all engines are measured on: two networks, and the same images as files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ def configuration(name: str, folder: Path, batch: int) -> Config:
     preset, settings = NETWORKS[name]
     config, _ = resolve(preset, settings)
     channels, size, _ = config.data.shape
-    where = f"data.root={folder}", "data.dataset=folder", f"data.image_size={size}", f"data.channels={channels}"
+    where = (
+        f"data.root={folder}",
+        "data.dataset=folder",
+        f"data.image_size={size}",
+        f"data.channels={channels}",
+    )
     return override(config, [*where, f"training.batch_size={batch}", "training.log_every=1"])
 
 

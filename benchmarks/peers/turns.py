@@ -1,8 +1,8 @@
-"""Workers that take turns: each is told to work while the others wait, so that what a busy machine does to one
-it does to all."""
+"""Workers that take turns: each works while the others wait, so that load hits all alike."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -34,6 +34,7 @@ class Worker:
             self._process = subprocess.Popen(
                 [str(python), "-P", "-m", "benchmarks.peers.worker", engine, str(specification)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment,
+                start_new_session=True,  # a terminal's Ctrl-C is for the one who asked
             )  # fmt: skip
         try:
             self._answer()
@@ -53,18 +54,16 @@ class Worker:
             raise WorkerError(self._last_words()) from None
         return self._answer()
 
-    def rate(self, do: str, **more: Any) -> float:
-        """Images per second of "train" or "draw"."""
+    def rates(self, do: str, **more: Any) -> tuple[float, float]:
+        """Images per second and per core-second of "train" or "draw"."""
         answer = self.ask(do, **more)
-        return answer["images"] / answer["seconds"]
+        return answer["images"] / answer["seconds"], answer["images"] / answer["cpu_seconds"]
 
     def close(self) -> None:
         """Tells it to leave, and makes it."""
         if self._process.stdin is not None and not self._process.stdin.closed:
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.close()
-            except BrokenPipeError:
-                pass
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
