@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.networks import configuration
 from ddpm.bench import Drawing, Steps, training_flops
+from ddpm.configfiles import build
 
 
 class Engine:
@@ -14,7 +14,7 @@ class Engine:
 
     def __init__(self, specification: dict[str, Any], options: list[str]) -> None:
         folder = Path(specification["folder"])
-        self._config = configuration(specification["network"], folder, specification["batch"])
+        self._config = build(specification["config"])
         self._count = specification["draw"]
         self._steps = Steps(self._config, "cpu", folder, log_every=1)
         self._drawing: Drawing | None = None

@@ -33,15 +33,19 @@ def configuration(name: str, folder: Path, batch: int) -> Config:
 
 
 def specification(name: str, folder: Path, batch: int, draw: int, threads: int | None) -> dict[str, Any]:
-    """All that a worker is told, plain JSON. batch: images of a training step; draw: drawn at once."""
+    """All that a worker is told, plain JSON; "config" is for ours.
+
+    batch: images of a training step; draw: images drawn at once; threads: None leaves them to torch.
+    """
     from ddpm.sizes import parameters
     from ddpm.unet import group_count
 
     config = configuration(name, folder, batch)
     model, (channels, size, _) = config.model, config.data.shape
     return {
-        "network": name, "folder": str(folder), "batch": batch, "draw": draw, "steps": DDIM_STEPS,
-        "threads": threads, "image_channels": channels, "image_size": size, "channels": model.channels,
+        "network": name, "config": config.to_dict(), "folder": str(folder), "threads": threads,
+        "batch": batch, "draw": draw, "steps": DDIM_STEPS,
+        "image_channels": channels, "image_size": size, "channels": model.channels,
         "multipliers": list(model.multipliers), "blocks": model.blocks, "attention": list(model.attention),
         "groups": group_count(model.channels), "parameters": parameters(config),
         "timesteps": config.diffusion.timesteps, "learning_rate": config.training.learning_rate,
