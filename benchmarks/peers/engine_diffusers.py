@@ -19,7 +19,7 @@ from accelerate import Accelerator
 from diffusers import DDIMPipeline, DDIMScheduler, DDPMScheduler, UNet2DModel
 from diffusers.optimization import get_scheduler
 from diffusers.training_utils import EMAModel
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from benchmarks.peers.imagefolder import ImageFolder
@@ -50,9 +50,10 @@ class Engine:
             num_workers=2 if "workers" in options else 0, persistent_workers="workers" in options,
         )  # fmt: skip
         rates = get_scheduler("cosine", optimizer, num_warmup_steps=500, num_training_steps=1_000_000)
-        compiled: Any = torch.compile(self._unet) if "compile" in options else self._unet
+        if "compile" in options:
+            self._unet.compile()
         self._model, self._optimizer, loader, self._rates = self._accelerator.prepare(
-            compiled, optimizer, loader, rates
+            self._unet, optimizer, loader, rates
         )
         self._batches = _forever(loader)
 
@@ -81,10 +82,7 @@ class Engine:
     def draw(self) -> int:
         spec = self._spec
         scheduler = DDIMScheduler(num_train_timesteps=spec["timesteps"], beta_schedule="linear")
-        # A network that autocast was wrapped around is the one to draw with; compiled, it has its own.
-        unet = self._unet if "compile" not in self._options else _Compiled(self._model, self._unet)
         pipeline = DDIMPipeline(self._unet, scheduler)
-        pipeline.unet = unet
         pipeline.set_progress_bar_config(disable=True)
         self._model.eval()
         cast = torch.autocast("cpu", torch.bfloat16) if "bf16" in self._options else contextlib.nullcontext()
@@ -116,17 +114,6 @@ class Engine:
             said = fresh(tensors["x"], tensors["t"]).sample
             self._unet.load_state_dict(state)
         return ((said - tensors["out"]).abs().max() / tensors["out"].abs().max()).item()
-
-
-class _Compiled(nn.Module):
-    """A compiled network with the words that a pipeline asks a network for."""
-
-    def __init__(self, compiled: Any, plain: UNet2DModel) -> None:
-        super().__init__()
-        self._compiled, self.config, self.dtype = compiled, plain.config, plain.dtype
-
-    def forward(self, *inputs: Any, **named: Any) -> Any:
-        return self._compiled(*inputs, **named)
 
 
 def network(spec: dict[str, Any]) -> UNet2DModel:
