@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 USE := .venv/.ready
 DEVELOP := .venv/.ready-to-develop
 
-.PHONY: run test check demo clean
+.PHONY: run test check demo bench clean
 run: $(USE)
 	@$(BIN)/ddpm-tui
 
@@ -20,6 +20,10 @@ check: $(DEVELOP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Beside its peers, each in an environment of its own below .bench/; options: make bench BENCH="--rounds 9".
+bench: $(DEVELOP)
+	$(BIN)/python -m benchmarks.bench_peers $(BENCH)
+
 $(USE): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -33,4 +37,4 @@ $(DEVELOP): $(USE)
 	@touch $@
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .bench build *.egg-info

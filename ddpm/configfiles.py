@@ -17,7 +17,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-import tomli_w
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
@@ -238,6 +237,8 @@ def load(path: Path) -> Config:
 
 def dumps(config: Config) -> str:
     """TOML that `loads` reads back to an equal configuration."""
+    import tomli_w  # only who writes needs it: the engine runs without
+
     return tomli_w.dumps(config.to_dict())
 
 
