@@ -17,7 +17,7 @@ KINDS: dict[str, tuple[str, ...]] = {
         "conv", "fprop", "dgrad", "wgrad", "cudnn", "nchwtonhwc", "nhwctonchw",
     ),
     "normalisation and activation": (
-        "group_norm", "groupnorm", "layer_norm", "rms_norm", "norm_silu", "norm_act", "rowwisemoments",
+        "group_norm", "groupnorm", "layer_norm", "rms_norm", "norm_silu", "normalisation", "rowwisemoments",
         "computefusedparams", "silu", "gelu", "sigmoid",
     ),
     "attention": ("attention", "softmax", "bmm", "flash", "sdpa"),
