@@ -17,6 +17,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ddpm.errors import EngineError
+from ddpm.kernels import library
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class DeviceInfo:
     title: str  #: what it is: "NVIDIA H200"
     memory_total: int | None
     memory_free: int | None
+    kernels: str | None = None  #: of a processor: whose kernels the network's convolutions take, and why
 
 
 def names() -> list[str]:
@@ -69,20 +71,33 @@ def title(device: torch.device) -> str:
 
 def describe() -> list[DeviceInfo]:
     """All devices, best first, "cpu" last. Opens each of them: meant for a process of its own."""
-    return [DeviceInfo(name, title(torch.device(name)), *_memory(torch.device(name))) for name in names()]
+    found = []
+    for device in map(torch.device, names()):
+        kernels = _kernels() if device.type == "cpu" else None
+        found.append(DeviceInfo(str(device), title(device), *_memory(device), kernels))
+    return found
+
+
+def _kernels() -> str:
+    found = library.found()
+    return f"{'our own' if found.library else 'torch'}, {found.reason}"
 
 
 def autocast_pays(device: torch.device) -> bool:
     """Whether bfloat16 arithmetic is faster than float32 there.
 
-    True on CUDA from compute capability 8.0 (Ampere) on, and on processors with AMX or AVX-512 BF16;
-    elsewhere (older ones, mps) it is emulated or gains nothing.
+    True on CUDA from compute capability 8.0 (Ampere) on, and on processors with AMX or AVX-512 BF16 where a
+    short measurement says so (`ddpm.precision`); elsewhere (older ones, mps) it is emulated or gains nothing.
     """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":
         checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-        return any(getattr(torch.cpu, check)() for check in checks if hasattr(torch.cpu, check))
+        if not any(getattr(torch.cpu, check)() for check in checks if hasattr(torch.cpu, check)):
+            return False
+        from ddpm.precision import bfloat16_wins  # not needed for a list of devices
+
+        return bfloat16_wins()
     return False
 
 

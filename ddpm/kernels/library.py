@@ -47,16 +47,16 @@ def found() -> Found:
         return Found(None, "switched off by DDPM_KERNELS")
     try:
         compiler = _compiler()
-        path = _folder() / f"kernels-{_key(compiler)}.so"
+        path = folder() / f"kernels-{_key(compiler)}.so"
         if not path.exists():
             _build(compiler, path)
         return Found(_load(path), f"compiled by {compiler[0]}")
-    except (OSError, subprocess.SubprocessError, _NoKernels) as error:
+    except (OSError, subprocess.SubprocessError, NoKernels) as error:
         return Found(None, _told(error))
 
 
-class _NoKernels(Exception):
-    """Why there can be none."""
+class NoKernels(Exception):
+    """Why there can be none, in words."""
 
 
 def _told(error: Exception) -> str:
@@ -71,18 +71,18 @@ def _compiler() -> list[str]:
     for words in (asked, ["cc"], ["gcc"], ["clang"]):
         if words and shutil.which(words[0]):
             return words
-    raise _NoKernels("there is no C compiler (cc, gcc or clang)")
+    raise NoKernels("there is no C compiler (cc, gcc or clang)")
 
 
-def _folder() -> Path:
-    """Where compiled kernels are kept; code that others could write is not loaded."""
+def folder() -> Path:
+    """What is made for this machine alone; NoKernels where others could write: their code is not loaded."""
     root = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    folder = root / "ddpm-tui"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    about = folder.stat()
+    own = root / "ddpm-tui"
+    own.mkdir(parents=True, exist_ok=True, mode=0o700)
+    about = own.stat()
     if about.st_uid != os.getuid() or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise _NoKernels(f"{folder} could be written by others")
-    return folder
+        raise NoKernels(f"{own} could be written by others")
+    return own
 
 
 def _key(compiler: list[str]) -> str:
@@ -91,11 +91,11 @@ def _key(compiler: list[str]) -> str:
     for name in (*_HEADERS, *_SOURCES):
         digest.update((Path(__file__).parent / name).read_bytes())
     version = subprocess.run([*compiler, "--version"], capture_output=True, timeout=20, check=True).stdout
-    digest.update(repr((_FLAGS, compiler)).encode() + version + _processor())
+    digest.update(repr((_FLAGS, compiler)).encode() + version + processor())
     return digest.hexdigest()[:20]
 
 
-def _processor() -> bytes:
+def processor() -> bytes:
     """What it can do, by its own words where the system tells: a home may be shared by unlike machines."""
     try:
         lines = Path("/proc/cpuinfo").read_bytes().splitlines()

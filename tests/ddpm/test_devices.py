@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from ddpm import devices
+from ddpm import devices, precision
 from ddpm.errors import EngineError
 
 PRESENT = ["cuda:0", "cuda:1", "cpu"]
@@ -49,6 +49,7 @@ def test_titles_and_memory_of_all_devices() -> None:
     described = devices.describe()
     assert [device.name for device in described] == devices.names()
     assert described[-1].name == "cpu"
+    assert (described[-1].kernels or "").startswith(("our own, ", "torch, "))
     for device in described:
         assert device.title == devices.title(torch.device(device.name)) != ""
         assert device.memory_total is None or device.memory_total > 2**20
@@ -62,7 +63,9 @@ def test_bfloat16_pays_only_where_it_is_native(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     assert not devices.autocast_pays(cpu)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
-    assert devices.autocast_pays(cpu)
+    for measured in (True, False):  # and there where it was measured to
+        monkeypatch.setattr(precision, "bfloat16_wins", lambda m=measured: m)
+        assert devices.autocast_pays(cpu) is measured
     assert not devices.autocast_pays(torch.device("mps"))
     for capability, pays in (((7, 5), False), ((8, 0), True), ((9, 0), True)):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, c=capability: c)
@@ -78,4 +81,4 @@ def test_command_prints_json_alone() -> None:
     done = subprocess.run([sys.executable, "-m", "ddpm.devices"], capture_output=True, text=True, check=True)
     printed = json.loads(done.stdout)
     assert [device["name"] for device in printed] == devices.names()
-    assert set(printed[-1]) == {"name", "title", "memory_total", "memory_free"}
+    assert set(printed[-1]) == {"name", "title", "memory_total", "memory_free", "kernels"}
