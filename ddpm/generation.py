@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ddpm import devices, subject
+from ddpm import devices, portions, subject
 from ddpm.config import Config
-from ddpm.events import Denoising, Ended, Event, SamplesWritten
+from ddpm.events import Denoising, Ended, Event, Notice, SamplesWritten
 from ddpm.grids import GRID_LIMIT, settings, write_grid
 from ddpm.images import grid, save_png, to_uint8
 from ddpm.samplers.steps import SampleStep
@@ -60,6 +60,7 @@ class Generation:
         yield source.started(self._config, sampling.count)
         (self._directory / "images").mkdir(parents=True, exist_ok=True)
         parts = batches(sampling, sampling.count)
+        told = None
         for number, images in enumerate(parts):
             if all(self._image(i).exists() for i in images):
                 continue
@@ -70,6 +71,10 @@ class Generation:
                 if step.index == step.total:
                     self._write_images(step.x_t, images)
                 yield self._denoising(step, number, len(parts), images)
+                if told != (told := portions.most(source.network)):
+                    yield Notice(
+                        f"memory ran out: the network is asked about {told} images at once from here on"
+                    )
         yield self._grid(source)
         yield Ended("finished", source.step, source.images_seen)
 

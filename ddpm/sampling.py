@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ddpm import schedules
+from ddpm import portions, schedules
 from ddpm.config import Config, SamplingConfig
 from ddpm.diffusion import split, x0_of
 from ddpm.randomness import normal
@@ -131,7 +131,7 @@ def evaluator(
 ) -> Callable[[Tensor, int, Tensor | None], Tensor]:
     """The plain output of a network in eval mode for (N, C, H, W) at one timestep, without gradients.
 
-    The last argument are the classes, int64 (N,), or None.
+    The last argument are the classes, int64 (N,), or None. In portions where memory asks for it.
     """
     device = next(network.parameters()).device
 
@@ -139,7 +139,7 @@ def evaluator(
     def ask(x: Tensor, time: int, labels: Tensor | None) -> Tensor:
         times = torch.full((len(x),), time, device=device)
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
-            return network(x, times) if labels is None else network(x, times, labels)
+            return portions.ask(network, network, x, times, *([] if labels is None else [labels]))
 
     return ask
 

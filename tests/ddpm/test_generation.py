@@ -10,7 +10,7 @@ from PIL import Image
 from ddpm import checkpoint
 from ddpm.config import Config
 from ddpm.configfiles import override
-from ddpm.events import Denoising, Ended, SamplesWritten
+from ddpm.events import Denoising, Ended, Notice, SamplesWritten
 from ddpm.generation import Generation
 from ddpm.images import read_png_text
 from ddpm.sampling import draw
@@ -49,6 +49,27 @@ def test_an_image_is_its_seeds_at_any_batch_size(trained: Path, sampler: str) ->
     for i in (0, 3, 6):
         assert torch.allclose(images(range(i, i + 1))[0], together[i], atol=1e-4)
     assert not torch.allclose(together[0], together[1], atol=1e-2)
+
+
+def test_where_memory_runs_out_fewer_are_drawn_at_once_and_it_is_told(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ("sampling.count=8", "sampling.batch_size=8")
+    generate(trained, tmp_path / "whole", *settings)
+    forward = UNet.forward
+
+    def tight(self: UNet, x: torch.Tensor, *more: torch.Tensor) -> torch.Tensor:
+        if len(x) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(self, x, *more)
+
+    monkeypatch.setattr(UNet, "forward", tight)
+    events = generate(trained, tmp_path / "tight", *settings)
+    notices = [e.text for e in events if isinstance(e, Notice)]
+    assert notices == ["memory ran out: the network is asked about 2 images at once from here on"]
+    for path in (tmp_path / "whole" / "images").iterdir():
+        one, other = (np.asarray(Image.open(p)) for p in (path, tmp_path / "tight" / "images" / path.name))
+        assert np.abs(one.astype(int) - other).max() <= 1
 
 
 def test_a_sampling_run_writes_images_grid_and_frames(trained: Path, tmp_path: Path) -> None:
