@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from ddpm import devices
 
-#: The most images at once that each network was found to have memory for; those that never ran out are not here.
+#: The most images at once that each network was found to have memory for; of those that ran out of it alone.
 _MOST: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
 
 
 def most(network: nn.Module) -> int | None:
-    """To how many images at once a lack of memory has brought a network down; None: to no fewer than asked."""
+    """To how many images at once a lack of memory brought a network down; None: it never ran out."""
     return _MOST.get(network)
 
 
