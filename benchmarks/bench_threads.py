@@ -1,10 +1,10 @@
 """What it costs that torch's CPU threads spin or sleep while they wait, alone and beside other work.
 
-    python benchmarks/bench_threads.py [--preset digits] [--seconds 10] [--busy 2]
+    python -m benchmarks.bench_threads [--preset digits] [--seconds 10] [--busy 2]
 
-Trains a preset in fresh processes under each OMP_WAIT_POLICY in turns, alone and beside `--busy` programs
-that keep a core each, and prints images per second and the ratio to torch's default. `ddpm-tui` starts its
-workers with PASSIVE unless OMP_WAIT_POLICY is set.
+Trains a preset in fresh processes under each way of waiting in turns, alone and beside `--busy` programs
+that keep a core each, and prints images per second and the ratio to torch's default. `ddpm-tui` has its
+workers wait as `ddpm.threads` says unless the environment does.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+from ddpm import threads
 
 BUSY = "while True: sum(range(10000))"
 
@@ -37,12 +39,30 @@ def measure(preset: str, seconds: float) -> float:
     return (training.images_seen - config.training.batch_size) / (time.perf_counter() - start)
 
 
-def in_fresh_process(policy: str, preset: str, seconds: float) -> float:
-    """`measure` with OMP_WAIT_POLICY set to `policy`, or unset where it is empty."""
-    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
-    if policy:
-        environment["OMP_WAIT_POLICY"] = policy
-    command = [sys.executable, __file__, "--measure", "--preset", preset, "--seconds", str(seconds)]
+#: Ways of waiting, as the environment says them.
+WAYS: dict[str, dict[str, str]] = {
+    "torch's default": {},
+    "awake": {"OMP_WAIT_POLICY": "ACTIVE"},
+    "asleep": {"OMP_WAIT_POLICY": "PASSIVE"},
+    "ours": {},
+}
+threads.wait_briefly(WAYS["ours"])
+
+
+def in_fresh_process(way: str, preset: str, seconds: float) -> float:
+    """`measure` with threads that wait in that way."""
+    told = {name for variables in WAYS.values() for name in variables}
+    environment = {k: v for k, v in os.environ.items() if k not in told} | WAYS[way]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.bench_threads",
+        "--measure",
+        "--preset",
+        preset,
+        "--seconds",
+        str(seconds),
+    ]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return float(done.stdout)
 
@@ -61,17 +81,17 @@ def main() -> None:
     for title, count in (("alone", 0), (f"beside {arguments.busy} busy programs", arguments.busy)):
         others = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(count)]
         try:
-            rates: dict[str, list[float]] = {"": [], "ACTIVE": [], "PASSIVE": []}
+            rates: dict[str, list[float]] = {way: [] for way in WAYS}
             for _ in range(arguments.rounds):
-                for policy, found in rates.items():
-                    found.append(in_fresh_process(policy, arguments.preset, arguments.seconds))
+                for way, found in rates.items():
+                    found.append(in_fresh_process(way, arguments.preset, arguments.seconds))
         finally:
             for other in others:
                 other.kill()
-        reference = statistics.median(rates[""])
-        for policy, found in rates.items():
+        reference = statistics.median(rates["torch's default"])
+        for way, found in rates.items():
             rate = statistics.median(found)
-            print(f"{title:<24} {policy or 'default':<8} {rate:8.1f} images/s   ×{rate / reference:.2f}")
+            print(f"{title:<24} {way:<15} {rate:8.1f} images/s   ×{rate / reference:.2f}")
 
 
 if __name__ == "__main__":

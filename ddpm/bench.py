@@ -13,7 +13,10 @@ import os
 import time
 
 _BEGAN = time.perf_counter()  # before torch: start-up counts it
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as every run has it; read when torch is loaded
+
+from ddpm import threads  # noqa: E402
+
+threads.wait_briefly(os.environ)  # as in every run
 
 import argparse  # noqa: E402
 import collections  # noqa: E402

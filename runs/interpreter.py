@@ -8,6 +8,8 @@ import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
+from ddpm import threads
+
 
 def command(module: str, *arguments: str) -> list[str]:
     """`python -P -m module …`: with -P no file of the working directory can pass for a module."""
@@ -20,10 +22,7 @@ def environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
     Relative entries of PYTHONPATH are made absolute, as the new process works elsewhere.
     """
     variables = dict(os.environ if base is None else base)
-    # Threads that spin while they wait starve each other as soon as anything else wants a core: beside two
-    # busy programs a training on two cores ran many times slower so. Idle cores lose by sleeping
-    # (benchmarks/bench_threads.py).
-    variables.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    threads.wait_briefly(variables)
     paths = [str(Path(p).absolute()) for p in variables.get("PYTHONPATH", "").split(os.pathsep) if p]
     root = Path(__file__).resolve().parent.parent
     installed = {Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib")}

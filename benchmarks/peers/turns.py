@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from benchmarks.peers.environment import ROOT
+from ddpm import threads
 
 
 class WorkerError(RuntimeError):
@@ -27,8 +28,9 @@ class Worker:
     def __init__(self, python: Path, engine: str, specification: Path, log: Path) -> None:
         self.engine, self._log = engine, log
         log.parent.mkdir(parents=True, exist_ok=True)
-        # All of them let waiting threads sleep, as our runs do: on a shared machine spinning ones cost much.
-        environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        if engine == "ours":  # peers' threads wait as torch has them wait, ours as in our runs
+            threads.wait_briefly(environment)
         began = time.perf_counter()
         with log.open("w", encoding="utf-8") as errors:
             self._process = subprocess.Popen(
