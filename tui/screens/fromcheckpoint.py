@@ -31,7 +31,8 @@ OF_CLASSES = frozenset({"sampling.guidance", "sampling.labels"})
 class CheckpointScreen(LaunchScreen):
     """Of one training run; `step` is a checkpoint (None: the latest).
 
-    `like` are sections of a configuration to begin with; else the run's own.
+    `like` are whole sections of a configuration to begin with (what they leave out is unset, or usual);
+    else the run's own.
     """
 
     #: What is asked for, by key; the rest is as in the run's configuration.
