@@ -24,7 +24,7 @@ def home(tmp_path):
 
 async def new_run(app, pilot) -> NewScreen:
     await pilot.press("n")
-    await until(pilot, lambda: isinstance(app.screen, NewScreen) and app.screen._command())
+    await until(pilot, lambda: isinstance(app.screen, NewScreen) and not app.screen.building)
     return app.screen
 
 
@@ -56,7 +56,7 @@ async def test_the_filter_asked_for_at_once_waits_for_the_form(home) -> None:
     async with opened(home, rows=0) as (app, pilot):
         app.simulate_key("n")
         app.simulate_key("slash")
-        await until(pilot, lambda: isinstance(app.screen, NewScreen) and app.screen._command())
+        await until(pilot, lambda: isinstance(app.screen, NewScreen) and not app.screen.building)
         await until(pilot, lambda: app.focused is app.screen.query_one("#form-filter", Input))
 
 
@@ -136,7 +136,7 @@ async def test_a_run_of_a_file_is_cloned_from_its_file(home) -> None:
     run.edit(preset=None)
     async with opened(home) as (app, pilot):
         await pilot.press("C")
-        await until(pilot, lambda: isinstance(app.screen, NewScreen) and app.screen._command())
+        await until(pilot, lambda: isinstance(app.screen, NewScreen) and not app.screen.building)
         assert app.screen._command()[2] == str(run.path / "config.toml")
 
 
