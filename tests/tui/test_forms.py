@@ -221,6 +221,16 @@ async def test_classes_are_asked_for_where_the_network_is_told_of_them(home) -> 
         assert {row.spec.key for row in screen.query(ConfigField)} >= {"sampling.guidance", "sampling.labels"}
 
 
+async def test_of_guidance_in_an_interval_the_most_evaluations_are_told(home) -> None:
+    make_run(home, "alpha", settings=("model.classes=10", "sampling.guidance=2", "sampling.guidance_from=0.3"))
+    async with opened(home, (120, 30)) as (app, pilot):
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(app.screen, SampleScreen) and app.screen._command())
+        assert "at most 100 evaluations" in text_of(app)
+        app.screen._edit("sampling.guidance", "1")
+        await until(pilot, lambda: "ddim, 50 evaluations" in text_of(app))
+
+
 async def test_classes_are_not_asked_for_where_there_are_none(home) -> None:
     make_run(home, "alpha")
     async with opened(home) as (app, pilot):
