@@ -57,8 +57,8 @@ class SamplingConfig(Section):
         None,
         gt=0.0,
         lt=1.0,
-        description="Which average: one of training.ema_decays or ema_lengths, or with snapshots any length "
-        "up to 0.28; unset: that of training.ema_decay",
+        description="Which average: one of training.ema_decays or ema_lengths, or a length up to 0.28 that "
+        "the training's snapshots make; unset: that of training.ema_decay",
     )
 
     def resolved_steps(self, timesteps: int) -> int:

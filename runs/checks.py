@@ -6,8 +6,9 @@ import os
 import re
 from pathlib import Path
 
-from ddpm import checkpoint, configfiles
+from ddpm import averages, checkpoint, configfiles
 from ddpm.config import Config, Section
+from ddpm.errors import EngineError
 from runs.directory import RunDirectory
 from runs.errors import BadValueError, RunError
 from runs.home import Home, absolute, data_root, inception_weights
@@ -87,6 +88,15 @@ def checkpoint_of(run: RunDirectory, step: int) -> Path:
         there = ", ".join(str(s) for s in steps[-8:]) or "none"
         raise RunError(f"{run.name} (#{run.id}) has no whole checkpoint of step {step}; there are: {there}")
     return checkpoint.folder(run.path, step)
+
+
+def check_average(run: RunDirectory, step: int, config: Config) -> None:
+    """ConfigError where the average asked for can be made of no snapshots of the training up to a step."""
+    if averages.reconstructed(config.training, config.sampling):
+        try:
+            averages.counts(checkpoint_of(run, step), step, config.training, config.sampling)
+        except EngineError as error:
+            raise configfiles.ConfigError([str(error)]) from None
 
 
 def check_same_network(run: RunDirectory, step: int, config: Config) -> None:

@@ -26,6 +26,7 @@ from ddpm.configfiles import ConfigError
 from runs import interpreter, logs, supervisor
 from runs.checks import (
     absolute_paths,
+    check_average,
     check_device,
     check_draws,
     check_evaluation,
@@ -267,6 +268,7 @@ def _made_from(
     """A new run on a checkpoint of `parent` (None: its latest), and its lock."""
     for attempts_left in reversed(range(_ATTEMPTS)):
         chosen = latest_step(parent) if step is None else step
+        check_average(parent, chosen, config)
         try:
             return create_locked(
                 home,

@@ -222,7 +222,9 @@ async def test_classes_are_asked_for_where_the_network_is_told_of_them(home) -> 
 
 
 async def test_of_guidance_in_an_interval_the_most_evaluations_are_told(home) -> None:
-    make_run(home, "alpha", settings=("model.classes=10", "sampling.guidance=2", "sampling.guidance_from=0.3"))
+    make_run(
+        home, "alpha", settings=("model.classes=10", "sampling.guidance=2", "sampling.guidance_from=0.3")
+    )
     async with opened(home, (120, 30)) as (app, pilot):
         await pilot.press("p")
         await until(pilot, lambda: isinstance(app.screen, SampleScreen) and app.screen._command())
