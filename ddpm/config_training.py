@@ -101,6 +101,11 @@ class TrainingConfig(Section):
                 "training.ema_snapshots: there is nothing to take snapshots of; give training.ema_lengths, "
                 "as 0.05,0.1"
             )
+        if self.ema_snapshots > self.steps:
+            raise ValueError(
+                f"training.ema_snapshots: {self.ema_snapshots} is above training.steps {self.steps}: there "
+                "would be none"
+            )
         return self
 
     @model_validator(mode="after")

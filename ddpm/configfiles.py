@@ -119,13 +119,13 @@ def parse_value(key: str, text: str) -> Any:
         if spec.kind == "int":
             return _whole(text)
         if spec.kind == "float":
-            return float(text)
+            return _number(text)
         if spec.kind == "bool":
             return {"true": True, "yes": True, "on": True, "1": True}.get(text.lower()) or _false(text)
         if spec.kind == "ints":
             return tuple(_whole(part) for part in _parts(text))
         if spec.kind == "floats":
-            return tuple(float(part) for part in _parts(text))
+            return tuple(_number(part) for part in _parts(text))
     except ValueError:
         raise ConfigError([f"{key}: {text!r} is not {spec.allowed}"]) from None
     if spec.kind == "choice" and text not in spec.choices:
@@ -136,15 +136,26 @@ def parse_value(key: str, text: str) -> Any:
 
 
 def _parts(text: str) -> list[str]:
-    return text.strip("[]()").replace(",", " ").split()
+    """Of "3,7" (or "3, 7", "[3 7]"); a comma at the end is nothing yet. ValueError for "3,,7"."""
+    text = text.strip("[]() ")
+    between = [part.split() for part in text.removesuffix(",").split(",")] if text else []
+    if not all(between):
+        raise ValueError(text)
+    return [part for parts in between for part in parts]
+
+
+def _number(text: str) -> float:
+    if not text.isascii():  # Python reads digits of every script
+        raise ValueError(text)
+    return float(text)
 
 
 def _whole(text: str) -> int:
     """Whole numbers as people write them: 20000, 20_000, 2e4."""
+    number = _number(text)
     try:
         return int(text)
     except ValueError:
-        number = float(text)
         if not number.is_integer():
             raise
         return int(number)
@@ -185,23 +196,37 @@ def check_field(config: Config, key: str, text: str) -> str | None:
 
 def build(values: Mapping[str, Any]) -> Config:
     """A configuration from nested plain values; everything wrong with them at once, as a ConfigError."""
-    problems = _unknown_keys(values) or _mistyped(values)
+    unknown = _unknown_keys(values)
+    known = {s: v for s, v in values.items() if s in Config.model_fields and isinstance(v, Mapping)}
+    known = {s: {k: v for k, v in known[s].items() if f"{s}.{k}" in fields()} for s in known}
+    mistyped = _mistyped(known)
+    sound = {s: {k: v for k, v in known[s].items() if f"{s}.{k}" not in mistyped} for s in known}
+    problems = [*unknown, *mistyped.values()]
+    try:
+        config = Config.model_validate(sound)
+    except ValidationError as error:
+        # What does not fit together may be due to a value that is left out here.
+        alone = (e for e in error.errors() if not problems or e["type"] != "value_error")
+        raise ConfigError([*problems, *(_problem(e) for e in alone)]) from None
     if problems:
         raise ConfigError(problems)
-    try:
-        return Config.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError(_problem(e) for e in error.errors()) from None
+    return config
 
 
 def override(config: Config, settings: Sequence[str]) -> Config:
     """`config` with `section.key=value` settings applied, all at once."""
-    changes = {}
+    changes, problems = {}, []
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
-            raise ConfigError([f"--set {setting}: expected section.key=value"])
-        changes[key.strip()] = parse_value(key.strip(), text)
+            problems.append(f"--set {setting}: expected section.key=value")
+            continue
+        try:
+            changes[key.strip()] = parse_value(key.strip(), text)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
     return build(_with(config, changes))
 
 
@@ -309,23 +334,36 @@ def _unknown_keys(values: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _mistyped(values: Mapping[str, Any]) -> list[str]:
-    """Truth where a number belongs, and the like, which pydantic would turn into one."""
+def _mistyped(values: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """By key what is wrong with its kind: truth where a number belongs, and the like, which pydantic would
+    turn into one; what is no list where one belongs."""
     types: dict[str, tuple[type, ...]] = {"int": (int, float), "float": (int, float), "bool": (bool,)}
-    problems = []
+    problems = {}
     for section, content in values.items():
         for name, value in content.items():
             key = f"{section}.{name}"
             spec = fields()[key]
             several = spec.kind in ("ints", "floats")
-            given = value if isinstance(value, list | tuple) and several else [value]
+            if several and not isinstance(value, list | tuple):
+                problems[key] = f"{key}: {format_value(value)!r} is no list{_as_list(key, value)}"
+                continue
+            given = value if several else [value]
             wanted = types.get(spec.kind.removesuffix("s") if several else spec.kind, (object,))
             wrong = [
                 v for v in given if not isinstance(v, wanted) or (isinstance(v, bool) and bool not in wanted)
             ]
             if (spec.kind in types or several) and wrong and wrong[0] is not None:
-                problems.append(f"{key}: {format_value(wrong[0])!r} is not {spec.allowed}")
+                problems[key] = f"{key}: {format_value(wrong[0])!r} is not {spec.allowed}"
     return problems
+
+
+def _as_list(key: str, value: Any) -> str:
+    """ "; write [0.05]" of "0.05"."""
+    try:
+        meant = parse_value(key, format_value(value))
+    except ConfigError:
+        return f" of {fields()[key].allowed.removesuffix(' separated by commas')}"
+    return f"; write [{', '.join(format_value(one) for one in meant)}]"
 
 
 def _problem(error: ErrorDetails) -> str:

@@ -41,7 +41,11 @@ def arguments(parser: Parser) -> None:
     )
     starting.naming_arguments(parser)
     starting.following_arguments(parser)
-    parser.add_argument("--dry-run", action="store_true", help="print the resolved TOML, or what it would be refused for, and start nothing")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the resolved TOML, or what it would be refused for, and start nothing",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -145,6 +145,10 @@ def test_an_average_that_cannot_be_made_is_refused_in_one_line(trained: Path, tm
         (["training.ema_decays=x"], "training.ema_decays: 'x' is not numbers separated by commas"),
         (["training.ema_lengths=0.3"], "training.ema_lengths: 0.3 is not from 0.001 to 0.28"),
         (["training.ema_lengths=nan"], "training.ema_lengths: 'nan' is not numbers"),
+        (
+            ["training.ema_lengths=0.1", "training.ema_snapshots=50", "training.steps=49"],
+            "training.ema_snapshots: 50 is above training.steps 49: there would be none",
+        ),
         (["training.ema_snapshots=5"], "training.ema_snapshots: there is nothing to take snapshots of"),
     ],
 )
