@@ -97,7 +97,7 @@ class InOrder(App[None]):
                 return None
             for _ in range(place):
                 self._typed.popleft()
-        return self._typed.popleft() if self._typed else None
+        return self._typed.popleft() if self._typed and self.screen_stack else None  # none: it is left
 
     def _go_behind(self, start: DOMNode, rounds: int, count: int) -> None:
         """Goes the way of a key that `start` gets, behind all that is in the queues, so many times."""
