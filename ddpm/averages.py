@@ -6,15 +6,19 @@ No torch: a run is refused, and its files are linked, before anything heavy is l
 from __future__ import annotations
 
 import re
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from ddpm.checkpoint import EMA, MODEL
 from ddpm.config_sampling import SamplingConfig
 from ddpm.config_training import LONGEST, TrainingConfig
+from ddpm.errors import EngineError
 
 #: In a run's directory, or beside the weights that another run took from it: what `ddpm.snapshots` writes.
 FOLDER = "snapshots"
+#: How far the profile made of snapshots may be from the one asked for.
+_TOLERANCE = 0.1
 
 
 def file_of(value: float) -> str:
@@ -54,6 +58,38 @@ def snapshots(folder: Path, until: int) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
+def folder_of(checkpoint: Path) -> Path:
+    """Where the snapshots for a checkpoint lie: in its own folder, or in its run's."""
+    own = checkpoint / FOLDER
+    return own if own.is_dir() else checkpoint.parent.parent / FOLDER
+
+
+def counts(checkpoint: Path, step: int, training: TrainingConfig, sampling: SamplingConfig) -> list[float]:
+    """What each average counts in the one asked for (`reconstructed`), as it was at a checkpoint: of every
+    snapshot before it, and then of the checkpoint, those of all ema_lengths.
+
+    EngineError, with the lengths that could be made, where the snapshots are too few for it.
+    """
+    from ddpm import power_ema  # numpy, which is not needed where nothing is reconstructed
+
+    wanted, lengths = sampling.average, training.ema_lengths
+    assert wanted is not None
+    earlier = snapshots(folder_of(checkpoint), step - 1)
+    kept = [(float(t), power_ema.exponent(s)) for t in (*earlier, step) for s in lengths]
+    found, off = power_ema.coefficients(kept, [(float(step), power_ema.exponent(wanted))])
+    if off[0] <= _TOLERANCE:
+        return [float(count) for count in found[0]]
+    rungs = sorted({*(n / 100 for n in range(1, round(100 * LONGEST) + 1)), *lengths})
+    offs = power_ema.coefficients(kept, [(float(step), power_ema.exponent(rung)) for rung in rungs])[1]
+    near = groupby(zip(rungs, offs, strict=True), lambda rung: rung[1] <= _TOLERANCE)
+    spans = [[rung for rung, _ in span] for made, span in near if made]
+    there = " and ".join(f"{s[0]:g} to {s[-1]:g}" if len(s) > 1 else f"{s[0]:g}" for s in spans)
+    raise EngineError(
+        f"sampling.average: {len(earlier)} snapshots before step {step} make no average of length "
+        f"{wanted:g} ({off[0]:.0%} off): take one of {there}, or a later checkpoint"
+    )
+
+
 def told(training: TrainingConfig, sampling: SamplingConfig) -> dict[str, Any]:
     """Which weights images were drawn with, for a protocol: "weights", "ema_decay" and "ema_length"."""
     if not sampling.ema:
@@ -82,7 +118,7 @@ def check(training: TrainingConfig, sampling: SamplingConfig) -> None:
         return
     there = ", ".join(f"{value:g}" for value in (training.ema_decay, *kept(training)))
     if training.ema_snapshots:
-        there += f" and any length up to {LONGEST}"
+        there += f" and, where its snapshots make them, lengths up to {LONGEST}"
         if wanted <= LONGEST and sampling.ema:
             return
     raise ValueError(f"sampling.average: the training keeps no average {wanted:g}; there is {there}")

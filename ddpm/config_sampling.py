@@ -57,8 +57,8 @@ class SamplingConfig(Section):
         None,
         gt=0.0,
         lt=1.0,
-        description="Which average: one of training.ema_decays or ema_lengths, or with snapshots any length "
-        "up to 0.28; unset: that of training.ema_decay",
+        description="Which average: one of training.ema_decays or ema_lengths, or a length up to 0.28 that "
+        "the training's snapshots make; unset: that of training.ema_decay",
     )
 
     def resolved_steps(self, timesteps: int) -> int:
@@ -67,8 +67,13 @@ class SamplingConfig(Section):
             return self.steps
         return timesteps if self.sampler == "ddpm" else min(USUAL_STEPS.get(self.sampler, 20), timesteps)
 
+    @property
+    def guided_in_part(self) -> bool:
+        """Whether guidance leaves out some timesteps: `evaluations` then tells the most there can be."""
+        return self.guidance != 1 and (self.guidance_from, self.guidance_to) != (0, 1)
+
     def evaluations(self, timesteps: int) -> int:
-        """NFE: how often the network is asked about each image; at most, where not all steps are guided."""
+        """NFE: how often the network is asked about each image; at most, where `guided_in_part`."""
         steps = self.resolved_steps(timesteps)
         asked = 2 * steps - 1 if self.sampler == "heun" else steps
         return 2 * asked if self.guidance != 1 else asked

@@ -61,7 +61,7 @@ class TrainingConfig(Section):
     ema_snapshots: int = Field(
         0,
         ge=0,
-        description="Steps between snapshots of those, from which an average of any length can be made when "
+        description="Steps between snapshots of those, from which averages of other lengths can be made when "
         "sampling; 0: none",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(

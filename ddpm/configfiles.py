@@ -6,164 +6,25 @@ through here, so that a bad value gets the same one clear line everywhere.
 
 from __future__ import annotations
 
-import difflib
-import functools
 import tomllib
-import types
-import typing
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from ddpm.config import Config
+from ddpm.configvalues import ConfigError, FieldSpec, fields, format_value, known, nearest, parse_value
 
-_UNSET = ("", "none", "null", "unset", "auto")
-
-
-class ConfigError(ValueError):
-    """One line per problem: the field, what was given, what is allowed."""
-
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(self.problems))
-
-
-@dataclass(frozen=True, slots=True)
-class FieldSpec:
-    """What a form needs to know about one value."""
-
-    key: str  #: "training.batch_size"
-    kind: Literal["int", "float", "bool", "choice", "text", "ints", "floats"]
-    default: Any
-    optional: bool  #: may be unset (None)
-    choices: tuple[str, ...]  #: of kind "choice"
-    allowed: str  #: in words: "a whole number, at least 1"
-    description: str
-
-
-# -- the models, as a flat list ---------------------------------------------------------------------
-
-
-@functools.cache
-def fields() -> dict[str, FieldSpec]:
-    """Every value of the configuration by its key, in the order of the models."""
-    found = {}
-    for section, info in Config.model_fields.items():
-        model = info.annotation
-        assert isinstance(model, type)
-        for name, field in model.model_fields.items():
-            key = f"{section}.{name}"
-            found[key] = _spec(key, field)
-    return found
-
-
-def _spec(key: str, field: FieldInfo) -> FieldSpec:
-    parts = [p for p in _union(field.annotation) if p is not type(None)]
-    optional = len(parts) < len(_union(field.annotation))
-    kind: Any = "text"
-    choices: tuple[str, ...] = ()
-    if typing.get_origin(parts[0]) is Literal:
-        kind, choices = "choice", tuple(str(c) for c in typing.get_args(parts[0]))
-    elif typing.get_origin(parts[0]) is tuple:
-        kind = "floats" if typing.get_args(parts[0])[0] is float else "ints"
-    elif parts[0] in (int, float, bool):
-        kind = parts[0].__name__
-    allowed = _allowed(kind, choices, field) + (", or unset" if optional else "")
-    return FieldSpec(key, kind, field.default, optional, choices, allowed, field.description or "")
-
-
-def _union(annotation: Any) -> tuple[Any, ...]:
-    is_union = typing.get_origin(annotation) in (types.UnionType, typing.Union)
-    return typing.get_args(annotation) if is_union else (annotation,)
-
-
-def _allowed(kind: str, choices: tuple[str, ...], field: FieldInfo) -> str:
-    if choices:
-        return "one of " + ", ".join(choices)
-    words = {
-        "int": "a whole number",
-        "float": "a number",
-        "bool": "true or false",
-        "ints": "whole numbers separated by commas",
-        "floats": "numbers separated by commas",
-        "text": "text",
-    }[kind]
-    bounds = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "multiple_of": "a multiple of"}
-    for rule in field.metadata:
-        for name, text in bounds.items():
-            value = getattr(rule, name, None)
-            if value == 2**63:
-                words += f", {text} 2^63"
-            elif value is not None:
-                words += f", {text} {value:g}" if isinstance(value, float) else f", {text} {value}"
-    return words
-
-
-# -- text to values ---------------------------------------------------------------------------------
-
-
-def parse_value(key: str, text: str) -> Any:
-    """The value that `text` means for `key`; None for unset. Bounds are checked by `build`."""
-    spec = _known(key)
-    text = text.strip()
-    if spec.optional and text.lower() in _UNSET:
-        return None
-    try:
-        if spec.kind == "int":
-            return _whole(text)
-        if spec.kind == "float":
-            return float(text)
-        if spec.kind == "bool":
-            return {"true": True, "yes": True, "on": True, "1": True}.get(text.lower()) or _false(text)
-        if spec.kind == "ints":
-            return tuple(_whole(part) for part in _parts(text))
-        if spec.kind == "floats":
-            return tuple(float(part) for part in _parts(text))
-    except ValueError:
-        raise ConfigError([f"{key}: {text!r} is not {spec.allowed}"]) from None
-    if spec.kind == "choice" and text not in spec.choices:
-        raise ConfigError([f"{key}: {text!r} is not {spec.allowed}{_nearest(text, spec.choices)}"])
-    if spec.kind == "choice" and text.isdigit():  # values of a Literal are text or whole numbers, never both
-        return int(text)
-    return text
-
-
-def _parts(text: str) -> list[str]:
-    return text.strip("[]()").replace(",", " ").split()
-
-
-def _whole(text: str) -> int:
-    """Whole numbers as people write them: 20000, 20_000, 2e4."""
-    try:
-        return int(text)
-    except ValueError:
-        number = float(text)
-        if not number.is_integer():
-            raise
-        return int(number)
-
-
-def _false(text: str) -> bool:
-    if text.lower() not in ("false", "no", "off", "0"):
-        raise ValueError(text)
-    return False
-
-
-def format_value(value: Any) -> str:
-    """A value as `parse_value` reads it and as a person would type it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return ",".join(str(v) for v in value)
-    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+__all__ = [  # from here as well
+    "ConfigError",
+    "FieldSpec",
+    "fields",
+    "format_value",
+    "parse_value",
+]
 
 
 def check_field(config: Config, key: str, text: str) -> str | None:
@@ -184,23 +45,37 @@ def check_field(config: Config, key: str, text: str) -> str | None:
 
 def build(values: Mapping[str, Any]) -> Config:
     """A configuration from nested plain values; everything wrong with them at once, as a ConfigError."""
-    problems = _unknown_keys(values) or _mistyped(values)
+    unknown = _unknown_keys(values)
+    there = {s: v for s, v in values.items() if s in Config.model_fields and isinstance(v, Mapping)}
+    there = {s: {k: v for k, v in there[s].items() if f"{s}.{k}" in fields()} for s in there}
+    mistyped = _mistyped(there)
+    sound = {s: {k: v for k, v in there[s].items() if f"{s}.{k}" not in mistyped} for s in there}
+    problems = [*unknown, *mistyped.values()]
+    try:
+        config = Config.model_validate(sound)
+    except ValidationError as error:
+        # What does not fit together may be due to a value that is left out here.
+        alone = (e for e in error.errors() if not problems or e["type"] != "value_error")
+        raise ConfigError([*problems, *(_problem(e) for e in alone)]) from None
     if problems:
         raise ConfigError(problems)
-    try:
-        return Config.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError(_problem(e) for e in error.errors()) from None
+    return config
 
 
 def override(config: Config, settings: Sequence[str]) -> Config:
     """`config` with `section.key=value` settings applied, all at once."""
-    changes = {}
+    changes, problems = {}, []
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
-            raise ConfigError([f"--set {setting}: expected section.key=value"])
-        changes[key.strip()] = parse_value(key.strip(), text)
+            problems.append(f"--set {setting}: expected section.key=value")
+            continue
+        try:
+            changes[key.strip()] = parse_value(key.strip(), text)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
     return build(_with(config, changes))
 
 
@@ -261,7 +136,7 @@ def preset_text(name: str) -> str:
     if name not in preset_names():
         known = preset_names()
         raise ConfigError(
-            [f"preset {name!r} does not exist; there are {', '.join(known)}{_nearest(name, known)}"]
+            [f"preset {name!r} does not exist; there are {', '.join(known)}{nearest(name, known)}"]
         )
     return (resources.files("ddpm") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
 
@@ -290,43 +165,50 @@ def resolve(source: str, settings: Sequence[str] = ()) -> tuple[Config, str | No
 # -- messages ---------------------------------------------------------------------------------------
 
 
-def _known(key: str) -> FieldSpec:
-    if key not in fields():
-        raise ConfigError([f"{key}: no such key{_nearest(key, fields())}"])
-    return fields()[key]
-
-
 def _unknown_keys(values: Mapping[str, Any]) -> list[str]:
     problems = []
     for section, content in values.items():
         if section not in Config.model_fields:
-            problems.append(f"[{_shown(section)}]: no such section{_nearest(section, Config.model_fields)}")
+            problems.append(f"[{_shown(section)}]: no such section{nearest(section, Config.model_fields)}")
         elif not isinstance(content, Mapping):
             problems.append(f"{section}: {content!r} is not a section; write [{section}] and its keys below")
         else:
             keys = [f"{section}.{name}" for name in content]
             unknown = [k for k in keys if k not in fields()]
-            problems += [f"{_shown(k)}: no such key{_nearest(k, fields())}" for k in unknown]
+            problems += [f"{_shown(k)}: no such key{nearest(k, fields())}" for k in unknown]
     return problems
 
 
-def _mistyped(values: Mapping[str, Any]) -> list[str]:
-    """Truth where a number belongs, and the like, which pydantic would turn into one."""
+def _mistyped(values: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """By key what is wrong with its kind: truth where a number belongs, and the like, which pydantic would
+    turn into one; what is no list where one belongs."""
     types: dict[str, tuple[type, ...]] = {"int": (int, float), "float": (int, float), "bool": (bool,)}
-    problems = []
+    problems = {}
     for section, content in values.items():
         for name, value in content.items():
             key = f"{section}.{name}"
             spec = fields()[key]
             several = spec.kind in ("ints", "floats")
-            given = value if isinstance(value, list | tuple) and several else [value]
+            if several and not isinstance(value, list | tuple):
+                problems[key] = f"{key}: {format_value(value)!r} is no list{_as_list(key, value)}"
+                continue
+            given = value if several else [value]
             wanted = types.get(spec.kind.removesuffix("s") if several else spec.kind, (object,))
             wrong = [
                 v for v in given if not isinstance(v, wanted) or (isinstance(v, bool) and bool not in wanted)
             ]
             if (spec.kind in types or several) and wrong and wrong[0] is not None:
-                problems.append(f"{key}: {format_value(wrong[0])!r} is not {spec.allowed}")
+                problems[key] = f"{key}: {format_value(wrong[0])!r} is not {spec.allowed}"
     return problems
+
+
+def _as_list(key: str, value: Any) -> str:
+    """ "; write [0.05]" of "0.05"."""
+    try:
+        meant = parse_value(key, format_value(value))
+    except ConfigError:
+        return f" of {fields()[key].allowed.removesuffix(' separated by commas')}"
+    return f"; write [{', '.join(format_value(one) for one in meant)}]"
 
 
 def _problem(error: ErrorDetails) -> str:
@@ -334,21 +216,11 @@ def _problem(error: ErrorDetails) -> str:
     if error["type"] == "value_error":  # raised by the models' own checks, which name their field
         return error["msg"].removeprefix("Value error, ")
     key = ".".join(place[:2])
-    spec = _known(key)
-    near = _nearest(str(error["input"]), spec.choices)
+    spec = known(key)
+    near = nearest(str(error["input"]), spec.choices)
     return f"{key}: {format_value(error['input']) or 'nothing'!r} is not {spec.allowed}{near}"
 
 
 def _shown(key: str) -> str:
     """A key of somebody's file on one line, whatever is in it."""
     return key if key.isprintable() else repr(key)
-
-
-def _nearest(given: str, known: Iterable[str]) -> str:
-    """ "; did you mean …?" when something known is near; also by the last part of a dotted key."""
-    known = list(known)
-    near = difflib.get_close_matches(given, known, 1, 0.6)
-    if not near:
-        tails = {k.rsplit(".", 1)[-1]: k for k in reversed(known)}
-        near = [tails[t] for t in difflib.get_close_matches(given.rsplit(".", 1)[-1], list(tails), 1, 0.75)]
-    return f"; did you mean {near[0]}?" if near else ""

@@ -42,19 +42,19 @@ def products(rows: Sequence[Profile], columns: Sequence[Profile]) -> np.ndarray:
     return np.asarray((gamma + 1) * (delta + 1) / (gamma + delta + 1) * ratio)
 
 
-def coefficients(kept: Sequence[Profile], wanted: Profile) -> tuple[np.ndarray, float]:
-    """(what each of the kept averages counts, float64 (len(kept),), how far their sum is from `wanted`).
+def coefficients(kept: Sequence[Profile], wanted: Sequence[Profile]) -> tuple[np.ndarray, np.ndarray]:
+    """(what each of the kept averages counts, float64 (len(wanted), len(kept)), and how far the sum is from
+    each of `wanted`, float64 (len(wanted),)).
 
     The least-squares fit of the profiles (algorithm 3); the distance is its L2 norm relative to the wanted
     profile's: 0 is exact, 1 is nothing alike.
     """
-    scale = max(step for step, _ in [*kept, wanted])
-    known = [(step / scale, gamma) for step, gamma in kept]
-    aim = (wanted[0] / scale, wanted[1])
+    scale = max(step for step, _ in [*kept, *wanted])
+    known, aims = ([(step / scale, gamma) for step, gamma in profiles] for profiles in (kept, wanted))
     norms = np.sqrt(np.diag(products(known, known)))
     gram = products(known, known) / np.outer(norms, norms)  # of profiles of length one: well scaled
-    right = products(known, [aim])[:, 0] / norms
+    right = products(known, aims) / norms[:, None]
     found = np.linalg.lstsq(gram, right, rcond=1e-12)[0]
-    own = float(products([aim], [aim])[0, 0])
-    rest = own - 2 * float(found @ right) + float(found @ gram @ found)
-    return found / norms, float(np.sqrt(max(rest, 0.0) / own))
+    own = np.diag(products(aims, aims))
+    rest = own - 2 * (found * right).sum(0) + (found * (gram @ found)).sum(0)
+    return (found / norms[:, None]).T, np.sqrt(np.maximum(rest, 0.0) / own)

@@ -16,14 +16,10 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from ddpm import atomic, averages, power_ema, weights
+from ddpm import atomic, averages, weights
 from ddpm.checkpoint import Checkpoint, CheckpointError
 from ddpm.config import Config
 from ddpm.ema import EMA
-from ddpm.errors import EngineError
-
-#: How far the profile made may be from the one asked for.
-_TOLERANCE = 0.1
 
 
 def write(directory: Path, step: int, kept: Mapping[str, EMA], lengths: tuple[float, ...]) -> None:
@@ -45,26 +41,12 @@ def fill(network: nn.Module, saved: Checkpoint, config: Config) -> None:
     Made of the checkpoint's own averages and of the snapshots before it, which lie beside it (`snapshots/`
     in its own folder, or in its run's). EngineError where they are too few, damaged, or another network's.
     """
-    lengths, wanted = config.training.ema_lengths, config.sampling.average
-    assert wanted is not None
-    folder = saved.path / averages.FOLDER
-    if not folder.is_dir():
-        folder = saved.path.parent.parent / averages.FOLDER
-    earlier = {
-        step: path for step, path in averages.snapshots(folder, saved.step).items() if step < saved.step
-    }
-    steps = [*earlier, saved.step]
-    profiles = [(float(step), power_ema.exponent(length)) for step in steps for length in lengths]
-    counts, off = power_ema.coefficients(profiles, (float(saved.step), power_ema.exponent(wanted)))
-    if off > _TOLERANCE:
-        raise EngineError(
-            f"sampling.average: {len(earlier)} snapshots up to step {saved.step} make no average of length "
-            f"{wanted:g} ({off:.0%} off): take one nearer to {' and '.join(f'{n:g}' for n in lengths)}, or a "
-            "later checkpoint"
-        )
+    lengths, folder = config.training.ema_lengths, averages.folder_of(saved.path)
+    earlier = averages.snapshots(folder, saved.step - 1)
+    counts = averages.counts(saved.path, saved.step, config.training, config.sampling)
     sums: dict[str, Tensor] = {}
-    parts = (part for step in steps for part in _averages(step, earlier, saved, lengths))
-    for count, tensors in zip(counts.tolist(), parts, strict=True):
+    parts = (part for step in [*earlier, saved.step] for part in _averages(step, earlier, saved, lengths))
+    for count, tensors in zip(counts, parts, strict=True):
         for name, tensor in tensors.items():
             sums[name] = sums.get(name, torch.zeros(())) + count * tensor.double()
     weights.fill(network, {name: tensor.float() for name, tensor in sums.items()}, folder)

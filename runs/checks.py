@@ -6,8 +6,9 @@ import os
 import re
 from pathlib import Path
 
-from ddpm import checkpoint, configfiles
-from ddpm.config import Config, Section
+from ddpm import averages, checkpoint, configfiles
+from ddpm.config import NOT_FROM_ANOTHER, Config, Section
+from ddpm.errors import EngineError
 from runs.directory import RunDirectory
 from runs.errors import BadValueError, RunError
 from runs.home import Home, absolute, data_root, inception_weights
@@ -87,6 +88,44 @@ def checkpoint_of(run: RunDirectory, step: int) -> Path:
         there = ", ".join(str(s) for s in steps[-8:]) or "none"
         raise RunError(f"{run.name} (#{run.id}) has no whole checkpoint of step {step}; there are: {there}")
     return checkpoint.folder(run.path, step)
+
+
+def check_training(
+    config: Config, start: tuple[RunDirectory, int] | None = None
+) -> tuple[Path | None, Path | None]:
+    """(file of the Inception weights that was named, checkpoint of `start`) of a new training, if any.
+
+    ConfigError and RunError for what it would be refused for, or fail by at once.
+    """
+    inception = check_evaluation(config) if config.evaluation.every else None
+    try:
+        averages.check_while_training(config.training, config.sampling)
+    except ValueError as error:
+        raise configfiles.ConfigError([str(error)]) from None
+    if config.training.ema_snapshots > config.training.steps:
+        raise configfiles.ConfigError(
+            [
+                f"training.ema_snapshots: {config.training.ema_snapshots} is above training.steps "
+                f"{config.training.steps}: there would be none"
+            ]
+        )
+    if start is None:
+        if config.objective == "consistency":
+            raise configfiles.ConfigError([NOT_FROM_ANOTHER])
+        return inception, None
+    source = checkpoint_of(*start)
+    check_same_network(*start, config)
+    check_tunes(start[0], config)
+    return inception, source
+
+
+def check_average(run: RunDirectory, step: int, config: Config) -> None:
+    """ConfigError where the average asked for can be made of no snapshots of the training up to a step."""
+    if averages.reconstructed(config.training, config.sampling):
+        try:
+            averages.counts(checkpoint_of(run, step), step, config.training, config.sampling)
+        except EngineError as error:
+            raise configfiles.ConfigError([str(error)]) from None
 
 
 def check_same_network(run: RunDirectory, step: int, config: Config) -> None:

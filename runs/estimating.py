@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ddpm.config import Config, EvaluationConfig, SamplingConfig
-from runs.checks import check_device, check_evaluation, checkpoint_of, latest_step, trained_data
+from runs.checks import (
+    check_average,
+    check_device,
+    check_evaluation,
+    checkpoint_of,
+    latest_step,
+    trained_data,
+)
 from runs.directory import RunDirectory
 from runs.engine import answers
 from runs.errors import RunError
@@ -41,7 +48,9 @@ def checked(
     for what can be told at once to be wrong."""
     config = evaluation_config(parent, evaluation, sampling)
     weights = check_evaluation(config)
-    return config, weights, checkpoint_of(parent, latest_step(parent) if step is None else step)
+    step = latest_step(parent) if step is None else step
+    check_average(parent, step, config)
+    return config, weights, checkpoint_of(parent, step)
 
 
 def estimate(

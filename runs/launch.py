@@ -14,7 +14,6 @@ from typing import Any
 
 from ddpm import averages, checkpoint, configfiles
 from ddpm.config import (
-    NOT_FROM_ANOTHER,
     Config,
     EvaluationConfig,
     LikelihoodConfig,
@@ -22,18 +21,17 @@ from ddpm.config import (
     SamplingConfig,
     Section,
 )
-from ddpm.configfiles import ConfigError
 from runs import interpreter, logs, supervisor
 from runs.checks import (
     absolute_paths,
+    check_average,
     check_device,
     check_draws,
     check_evaluation,
     check_has_checkpoints,
     check_out,
-    check_same_network,
     check_steps_small,
-    check_tunes,
+    check_training,
     checkpoint_of,
     latest_step,
     trained_data,
@@ -70,19 +68,8 @@ def new_training(
     the name is taken, the checkpoint is missing or does not fit, or nothing can be written.
     """
     config = absolute_paths(config)
-    inception = check_evaluation(config) if config.evaluation.every else None
-    try:
-        averages.check_while_training(config.training, config.sampling)
-    except ValueError as error:
-        raise ConfigError([str(error)]) from None
-    parent, source = None, None
-    if start is None and config.objective == "consistency":
-        raise ConfigError([NOT_FROM_ANOTHER])
-    if start is not None:
-        source = checkpoint_of(*start)
-        check_same_network(start[0], start[1], config)
-        check_tunes(start[0], config)
-        parent = _parent(*start)
+    inception, source = check_training(config, start)
+    parent = None if start is None else _parent(*start)
     run, lock = create_locked(
         home,
         kind="train",
@@ -267,6 +254,7 @@ def _made_from(
     """A new run on a checkpoint of `parent` (None: its latest), and its lock."""
     for attempts_left in reversed(range(_ATTEMPTS)):
         chosen = latest_step(parent) if step is None else step
+        check_average(parent, chosen, config)
         try:
             return create_locked(
                 home,

@@ -8,12 +8,13 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
 
 from tui import keys, settings
+from tui.inorder import InOrder
 from tui.screens.base import Background, Place
 from tui.store import Store
 from tui.theme import DARK, LIGHT, THEMES, Ink
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 POLL = 1.0
 
 
-class DdpmApp(Background, App[None]):
+class DdpmApp(Background, InOrder):
     """The cockpit over one home."""
 
     TITLE = "ddpm-tui"

@@ -53,8 +53,9 @@ def train(
     return (*words, *_identity(name, tags, device), *home)
 
 
-#: Keys of [sampling] that the forms ask for, and that are options of the same name.
-SAMPLING = ("sampler", "steps", "eta", "spacing", "guidance", "labels", "average", "seed")
+#: Keys of [sampling] that are options of the same name, whether the forms ask for them or a run that is
+#: drawn again had them.
+SAMPLING = ("sampler", "steps", "eta", "spacing", "rho", "clip", "guidance", "labels", "average", "seed")
 
 
 def sample(
@@ -93,7 +94,7 @@ def evaluate(
             value = getattr(getattr(config, section), key)
             if value == getattr(getattr(usual, section), key):
                 continue
-            if isinstance(value, bool):
+            if key == "companions":
                 words.append(f"--{'' if value else 'no-'}{key}")
             else:
                 words += [f"--{key}", "unset" if value is None else configfiles.format_value(value)]

@@ -41,19 +41,30 @@ def arguments(parser: Parser) -> None:
     )
     starting.naming_arguments(parser)
     starting.following_arguments(parser)
-    parser.add_argument("--dry-run", action="store_true", help="print the resolved TOML and start nothing")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the resolved TOML, or what it would be refused for, and start nothing",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     from ddpm import configfiles
 
     config, preset = configfiles.resolve(args.source, args.set)
-    if args.dry_run:
-        print(configfiles.dumps(config), end="")
-        return 0
     starting.check_device(args.device)
 
     from runs.cli.opening import open_home
+
+    if args.dry_run:
+        from runs.checks import absolute_paths, check_training
+
+        starting.check_naming(args)
+        start = _origin(open_home(args, reading=True), args.origin) if args.origin else None
+        check_training(absolute_paths(config), start)
+        print(configfiles.dumps(config), end="")
+        return 0
+
     from runs.launch import new_training
 
     home = open_home(args)

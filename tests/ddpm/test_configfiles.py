@@ -52,6 +52,11 @@ def problem(*settings: str, preset: str = "mnist") -> str:
             "model.channels=12",
             "model.channels: '12' is not a whole number, at least 8, at most 1024, a multiple of 8",
         ),
+        ("model.multipliers=1,,2", "model.multipliers: '1,,2' is not whole numbers separated by commas"),
+        ("sampling.labels=,3", "sampling.labels: ',3' is not whole numbers separated by commas"),
+        ("sampling.labels=٣", "sampling.labels: '٣' is not whole numbers separated by commas"),
+        ("training.steps=٣", "training.steps: '٣' is not a whole number, at least 1"),
+        ("sampling.eta=٠", "sampling.eta: '٠' is not a number"),
         ("model.multipliers=1,x", "model.multipliers: '1,x' is not whole numbers separated by commas"),
         ("model.multipliers=1,1,1,1", "4 resolutions need an image size divisible by 8; it is 28"),
         ("training.accumulation=7", "training.accumulation: 7 does not divide batch_size"),
@@ -102,6 +107,13 @@ def test_numbers_may_be_written_as_people_write_them() -> None:
         ("[training]\nsteps = true", "x.toml: training.steps: 'true' is not a whole number"),
         ("[training]\nsteps = '5'", "x.toml: training.steps: '5' is not a whole number"),
         ("[model]\nmultipliers = [true]", "x.toml: model.multipliers: 'true' is not whole numbers"),
+        (
+            "[training]\nema_lengths = '0.05'",
+            "x.toml: training.ema_lengths: '0.05' is no list; write [0.05]",
+        ),
+        ("[model]\nmultipliers = '1,2'", "x.toml: model.multipliers: '1,2' is no list; write [1, 2]"),
+        ("[model]\nmultipliers = 2", "x.toml: model.multipliers: '2' is no list; write [2]"),
+        ("[model]\nmultipliers = 'a'", "x.toml: model.multipliers: 'a' is no list of whole numbers"),
         ("[data]\nflip = 1", "x.toml: data.flip: '1' is not true or false"),
         ('[training]\n"a\\nb" = 1', "x.toml: 'training.a\\nb': no such key"),
         ("x = " + "[" * 100_000, "x.toml: not TOML: nested too deeply"),
@@ -130,6 +142,28 @@ def test_every_problem_of_a_file_is_told_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         build({"training": {"steps": 0, "batch_size": -1}})
     assert len(caught.value.problems) == 2
+
+
+def test_errors_of_different_kinds_do_not_hide_each_other() -> None:
+    text = (
+        "[modle]\nchannels = 8\n[model]\nmultiplier = [1]\n[training]\nsteps = 0\nema_lengths = 0.1\n"
+        "ema_snapshots = 5\n[data]\nflip = 1\n[sampling]\nsampler = 'heum'"
+    )
+    with pytest.raises(ConfigError) as caught:
+        loads(text, "x")
+    assert [problem.split(":")[1].strip() for problem in caught.value.problems] == [
+        *("[modle]", "model.multiplier", "training.ema_lengths", "data.flip", "training.steps"),
+        "sampling.sampler",
+    ]
+    with pytest.raises(ConfigError) as caught:
+        resolve("digits", ["training.steps=x", "steps", "data.flip=2"])
+    assert len(caught.value.problems) == 3
+
+
+def test_lists_are_read_as_people_type_them() -> None:
+    for text in ("1,2", "1, 2", "[1, 2]", "1 2", "(1,2,)", "1,2,"):
+        assert parse_value("model.multipliers", text) == (1, 2)
+    assert parse_value("model.attention", "[]") == parse_value("model.attention", " ") == ()
 
 
 @pytest.mark.parametrize("name", preset_names())

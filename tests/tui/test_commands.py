@@ -66,6 +66,7 @@ def test_what_is_usual_needs_no_word() -> None:
         [],
         ["sampling.sampler=ddpm", "sampling.steps=unset", "sampling.seed=9", "sampling.count=3"],
         ["sampling.eta=0.5", "sampling.spacing=quadratic", "sampling.steps=20"],
+        ["sampling.spacing=karras", "sampling.rho=3", "sampling.clip=false"],
     ],
 )
 def test_sample_draws_the_same_images(settings) -> None:
@@ -85,6 +86,7 @@ def test_sample_draws_the_same_images(settings) -> None:
         ["evaluation.convention=pytorch-fid", "evaluation.reference=test", "evaluation.companions=false"],
         ["sampling.eta=0.5", "sampling.spacing=quadratic", "evaluation.weights=/a b/[c].pth"],
         ["evaluation.classifier=/a b/[c].safetensors"],
+        ["sampling.spacing=karras", "sampling.rho=3", "sampling.clip=false"],
     ],
 )
 @pytest.mark.parametrize("usual", [[], ["evaluation.companions=false", "evaluation.weights=/other"]])

@@ -23,7 +23,7 @@ async def test_three_keys_start_a_run_that_outlives_the_app_and_can_be_sampled(t
     async with opened(home, rows=0) as (app, pilot):
         await until(pilot, lambda: "Welcome" in text_of(app))
         await pilot.press("n")
-        await until(pilot, lambda: isinstance(app.screen, NewScreen) and app.screen._command())
+        await until(pilot, lambda: isinstance(app.screen, NewScreen) and not app.screen.building)
         await pilot.press("enter", "enter")
         await until(pilot, lambda: isinstance(app.screen, RunScreen), 60)
         await until(pilot, lambda: app.screen._run.loss is not None, 300)

@@ -24,7 +24,7 @@ def home(tmp_path):
 
 async def new_run(app, pilot) -> NewScreen:
     await pilot.press("n")
-    await until(pilot, lambda: isinstance(app.screen, NewScreen) and app.screen._command())
+    await until(pilot, lambda: isinstance(app.screen, NewScreen) and not app.screen.building)
     return app.screen
 
 
@@ -56,7 +56,7 @@ async def test_the_filter_asked_for_at_once_waits_for_the_form(home) -> None:
     async with opened(home, rows=0) as (app, pilot):
         app.simulate_key("n")
         app.simulate_key("slash")
-        await until(pilot, lambda: isinstance(app.screen, NewScreen) and app.screen._command())
+        await until(pilot, lambda: isinstance(app.screen, NewScreen) and not app.screen.building)
         await until(pilot, lambda: app.focused is app.screen.query_one("#form-filter", Input))
 
 
@@ -136,7 +136,7 @@ async def test_a_run_of_a_file_is_cloned_from_its_file(home) -> None:
     run.edit(preset=None)
     async with opened(home) as (app, pilot):
         await pilot.press("C")
-        await until(pilot, lambda: isinstance(app.screen, NewScreen) and app.screen._command())
+        await until(pilot, lambda: isinstance(app.screen, NewScreen) and not app.screen.building)
         assert app.screen._command()[2] == str(run.path / "config.toml")
 
 
@@ -219,6 +219,18 @@ async def test_classes_are_asked_for_where_the_network_is_told_of_them(home) -> 
         assert command[command.index("--labels") + 1] == "3,7"
         assert "100 evaluations" in text_of(app)  # two for each step
         assert {row.spec.key for row in screen.query(ConfigField)} >= {"sampling.guidance", "sampling.labels"}
+
+
+async def test_of_guidance_in_an_interval_the_most_evaluations_are_told(home) -> None:
+    make_run(
+        home, "alpha", settings=("model.classes=10", "sampling.guidance=2", "sampling.guidance_from=0.3")
+    )
+    async with opened(home, (120, 30)) as (app, pilot):
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(app.screen, SampleScreen) and app.screen._command())
+        assert "at most 100 evaluations" in text_of(app)
+        app.screen._edit("sampling.guidance", "1")
+        await until(pilot, lambda: "ddim, 50 evaluations" in text_of(app))
 
 
 async def test_classes_are_not_asked_for_where_there_are_none(home) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
+from ddpm.config import SamplingConfig
 from runs import home as homes
-from tests.runs.processes import make
+from runs.directory import RunDirectory
+from tests.runs.processes import make, wait_end
 from tests.runs.test_worker import work
 from tests.tui.building import home_at, make_run
 from tests.tui.driving import opened, text_of, until
@@ -104,6 +109,40 @@ async def test_what_was_tried_is_kept_as_a_run_by_the_form(home) -> None:
         command = " ".join(app.screen._command())
         assert "--seed 1" in command
         assert f"-n {screen._attempt.count}" in command
+
+
+#: A run that draws in no usual way.
+OWN = (
+    "model.classes=10",
+    "training.ema_lengths=0.05",
+    "sampling.average=0.05",
+    "sampling.eta=0.5",
+    "sampling.spacing=karras",
+    "sampling.rho=5",
+    "sampling.clip=false",
+    "sampling.guidance=2",
+    "sampling.guidance_from=0.1",
+    "sampling.guidance_to=0.9",
+)
+
+
+async def test_the_run_that_is_kept_draws_what_was_tried(tmp_path: Path) -> None:
+    home = home_at(tmp_path / "home")
+    work(make(home, "own", *OWN))
+    async with opened(home, (120, 40)) as (app, pilot):
+        screen = await tried(app, pilot)
+        drawn = await after(pilot, screen, "space")
+        wanted = screen._config.sampling.model_dump() | screen._attempt.values()
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(app.screen, SampleScreen) and app.screen._command())
+        assert app.screen._config.sampling == SamplingConfig.model_validate(wanted)
+        assert "--eta" not in app.screen._command()  # it is the run's
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: len(list(home.runs.iterdir())) == 2, 60)
+    made = next(RunDirectory(path) for path in home.runs.iterdir() if "sample" in path.name)
+    assert wait_end(made) == "finished"
+    tried_pixels = np.asarray(Image.open(io.BytesIO(drawn.png)))
+    assert np.array_equal(tried_pixels, np.asarray(Image.open(made.path / "samples" / "grid.png")))
 
 
 async def test_a_network_that_cannot_be_loaded_is_told_on_the_screen(tmp_path: Path) -> None:

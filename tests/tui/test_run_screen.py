@@ -174,12 +174,12 @@ async def test_clone_and_begin_with_weights(home) -> None:
     async with opened(home) as (app, pilot):
         await entered(app, pilot)
         await pilot.press("C")
-        await until(pilot, lambda: isinstance(app.screen, NewScreen) and app.screen._command())
+        await until(pilot, lambda: isinstance(app.screen, NewScreen) and not app.screen.building)
         assert "model.channels=16" in app.screen._command()
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, RunScreen))
         await pilot.press("W")
-        await until(pilot, lambda: isinstance(app.screen, NewScreen) and app.screen._command())
+        await until(pilot, lambda: isinstance(app.screen, NewScreen) and not app.screen.building)
         assert "1@200" in app.screen._command()
 
 

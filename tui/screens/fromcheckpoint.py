@@ -31,7 +31,8 @@ OF_CLASSES = frozenset({"sampling.guidance", "sampling.labels"})
 class CheckpointScreen(LaunchScreen):
     """Of one training run; `step` is a checkpoint (None: the latest).
 
-    `like` are sections of a configuration to begin with; else the run's own.
+    `like` are whole sections of a configuration to begin with (what they leave out is unset, or usual);
+    else the run's own.
     """
 
     #: What is asked for, by key; the rest is as in the run's configuration.
@@ -61,7 +62,7 @@ class CheckpointScreen(LaunchScreen):
             detail = store.detail(run_id)
             return detail, configfiles.build(detail.config)
 
-        self.background("begin", read, self._begin)
+        self.background("begin", read, self._begin, failed=self._not_there)
 
     async def _begin(self, answer: tuple[RunDetail, Config]) -> None:
         detail, self._trained = answer
@@ -77,6 +78,7 @@ class CheckpointScreen(LaunchScreen):
             choices.highlighted = steps.index(self._step)
         await self.query_one("#fields").mount_all(self._rows(self._edits))
         self._show()
+        self.built()
 
     def _beginning(self, trained: Config) -> dict[str, dict[str, Any]]:
         """What the fields say at first, where that is not as in the run's configuration."""

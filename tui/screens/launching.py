@@ -11,14 +11,18 @@ from textual.widgets import Button
 
 from runs.rows import RunRow
 from tui import commands
+from tui.inorder import Built
 from tui.screens.base import Place
 
 if TYPE_CHECKING:
     from runs.directory import RunDirectory
 
 
-class LaunchScreen(Place):
-    """A form with a button `#launch` (see `launch_button`); what it launches is what its command says."""
+class LaunchScreen(Built, Place):
+    """A form with a button `#launch` (see `launch_button`); what it launches is what its command says.
+
+    A key launches nothing that was typed before the form was there.
+    """
 
     #: What stands on the button.
     LAUNCH: ClassVar[Content]
@@ -35,6 +39,11 @@ class LaunchScreen(Place):
     def launch_button(self) -> Button:
         return Button(self.LAUNCH, id="launch", compact=True)
 
+    def _not_there(self, line: str) -> None:
+        """What the form is made of could not be read."""
+        self.say(line, "error")
+        self.built()
+
     # -- keys ---------------------------------------------------------------------------------------
 
     def can(self, action: str) -> bool:
@@ -45,7 +54,7 @@ class LaunchScreen(Place):
     @on(Button.Pressed, "#launch")
     def action_launch(self) -> None:
         command = self._command()
-        if command is None or self._launching:
+        if command is None or self._launching or self.blind:
             return
         self._launching = True
         self.query_one("#launch", Button).label = "launching …"

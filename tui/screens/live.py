@@ -291,10 +291,10 @@ class LiveScreen(Place):
         """The form that draws the same as a run, which is kept."""
         from tui.screens.sample import SampleScreen
 
-        attempt = self._attempt
-        if attempt is not None and self._live is not None:
-            step = self._live.step
-            self.app.push_screen(SampleScreen(self._run, step, like={"sampling": attempt.values()}))
+        attempt, config = self._attempt, self._config
+        if attempt is not None and config is not None and self._live is not None:
+            like = {"sampling": config.sampling.model_dump() | attempt.values()}  # as `ddpm.live` draws it
+            self.app.push_screen(SampleScreen(self._run, self._live.step, like=like))
 
 
 class LiveBody(Vertical):

@@ -45,7 +45,6 @@ class NewScreen(LaunchScreen):
         self._sources: list[Source] = []
         self._source: Source | None = None
         self._settle: Timer | None = None
-        self._filter_wanted = False  #: asked for before the form was there
 
     def body(self) -> Iterable[Widget]:
         yield NewBody()
@@ -62,6 +61,7 @@ class NewScreen(LaunchScreen):
             "sources",
             lambda: ([sources.clone(clone)] if clone else []) + sources.presets(),
             self._show_sources,
+            failed=self._not_there,
         )
         self.background("devices", _devices, self._show_devices, slow=True)
 
@@ -81,8 +81,6 @@ class NewScreen(LaunchScreen):
         self._sources = found
         first = found[0]
         await self.query_one("#making").mount(ConfigForm(first.config, first.base), before="#command")
-        if self._filter_wanted:
-            self.action_filter()
         choices = self.query_one("#sources", OptionList)
         choices.clear_options()
         choices.add_options([Content(printable(source.title)) for source in found])
@@ -102,6 +100,13 @@ class NewScreen(LaunchScreen):
         devices = self.query_one("#device", Select)
         if source.device in _values(devices):
             devices.value = source.device
+        self._perhaps_built()
+
+    @on(ConfigForm.Completed)
+    def _perhaps_built(self) -> None:
+        """Once all fields are there, and what the first source says is in them."""
+        if self._source is not None and self.query_one(ConfigForm).complete:
+            self.built()
 
     @on(OptionList.OptionSelected, "#sources")
     def _source_selected(self) -> None:
@@ -188,10 +193,8 @@ class NewScreen(LaunchScreen):
 
     def action_filter(self) -> None:
         """To the line that narrows the settings, wherever one is."""
-        form = self.query(ConfigForm)
-        self._filter_wanted = not form
-        if form:
-            form.first().action_filter()
+        for form in self.query(ConfigForm):
+            form.action_filter()
 
     def _maker(self, command: tuple[str, ...]) -> Callable[[], RunDirectory]:
         config, source, device = self._config(), self._source, self._device

@@ -63,5 +63,6 @@ class SampleScreen(CheckpointScreen):
 def drawing(count: int, config: Config) -> str:
     """ "64 images by ddim, 50 evaluations of the network each."."""
     sampling: SamplingConfig = config.sampling
-    asked = sampling.evaluations(config.diffusion.timesteps)
-    return f"{count:,} images by {sampling.sampler}, {asked:,} evaluations of the network each."
+    asked = f"{sampling.evaluations(config.diffusion.timesteps):,}"
+    most = "at most " if sampling.guided_in_part else ""
+    return f"{count:,} images by {sampling.sampler}, {most}{asked} evaluations of the network each."

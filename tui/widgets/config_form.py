@@ -79,6 +79,9 @@ class ConfigForm(Vertical):
         def control(self) -> ConfigForm:
             return self.form
 
+    class Completed(Message):
+        """All fields are there."""
+
     def __init__(
         self,
         config: Config | None = None,
@@ -93,6 +96,7 @@ class ConfigForm(Vertical):
         self._rows: dict[str, ConfigField] = {}
         self._headings: dict[str, Static] = {}
         self._wanted: str | None = None  #: field to focus once it is there
+        self.complete = False  #: whether all fields are there
 
     def compose(self) -> ComposeResult:
         self._rows = {key: ConfigField(spec, self._edits.texts[key]) for key, spec in asked().items()}
@@ -121,6 +125,8 @@ class ConfigForm(Vertical):
         self._narrow(self.query_one("#form-filter", Input).value)
         if self._wanted is not None:
             self.focus_field(self._wanted)
+        self.complete = True
+        self.post_message(self.Completed())
 
     # -- data ---------------------------------------------------------------------------------------
 

@@ -36,6 +36,12 @@ def test_what_is_not_kept_is_refused_before_anything_starts(home: Path) -> None:
             "sampling.average: the training keeps no average 0.7; there is 0.99, 0.5, 0.05, 0.1 and"
             in done.stderr
         )
+        done = call(
+            home, verb, "base@10", "--average", "0.001", *(("--no-companions",) * (verb == "evaluate"))
+        )
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+        assert "sampling.average: 9 snapshots before step 10 make no average of length 0.001 (" in done.stderr
+        assert "take one of 0.03 to 0.23, or a later checkpoint" in done.stderr
     refused = call(
         home, "train", "digits", "--set", "sampling.average=0.07", "--set", KEPT[1], "--set", KEPT[2]
     )

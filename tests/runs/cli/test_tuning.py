@@ -41,6 +41,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "base cannot be tuned so: diffusion.prediction is v there and x0 here",
         ),
         (
+            ["--set", "training.ema_lengths=[0.1]", "--set", "training.ema_snapshots=5000"],
+            "training.ema_snapshots: 5000 is above training.steps",
+        ),
+        (
             [*TUNED, "--from", "base", "--set", "model.classes=10"],
             "base@20 is of another network: model.classes is 0 there and 10 here",
         ),
@@ -51,6 +55,19 @@ def test_what_is_refused_before_anything_starts(home: Path, arguments: list[str]
     done = call(home, "train", "digits", *tiny(), *arguments)
     assert done.returncode in (1, 2)
     assert message in done.stderr.splitlines()[0]
+    dry = call(home, "train", "digits", *tiny(), *arguments, "--dry-run")
+    assert (dry.returncode, dry.stdout, dry.stderr) == (done.returncode, "", done.stderr)
+    assert len(call_json(home, "ls")) == before
+
+
+def test_a_dry_run_begins_from_a_run_without_starting_anything(home: Path) -> None:
+    before = len(call_json(home, "ls"))
+    done = call(home, "train", "digits", *tiny(), *TUNED, "--from", "base@20", "--dry-run")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 'objective = "consistency"' in done.stdout
+    missing = call(home, "train", "digits", *tiny(), "--from", "base@7", "--dry-run")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert "has no whole checkpoint of step 7" in missing.stderr
     assert len(call_json(home, "ls")) == before
 
 
