@@ -21,13 +21,27 @@ class Conv3x3(nn.Conv2d):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 3, padding=1)
+        self._kept: tuple[Tensor, int, Tensor] | None = None  # weights, their version, and prepared
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, H, W)."""
-        if _applies(x, self.in_channels, self.out_channels):
+        if not _applies(x, self.in_channels, self.out_channels):
+            return super().forward(x)
+        if torch.is_grad_enabled():
             result: Tensor = _Convolution.apply(x, self.weight, self.bias)
             return result
-        return super().forward(x)
+        assert self.bias is not None
+        return _convolve(_laid(x), self._ready(), self.bias.contiguous(), self.out_channels)
+
+    def _ready(self) -> Tensor:
+        """The prepared weights, made anew only when they have changed: many steps draw with the same.
+
+        Held beside them are the weights they are of, so that no others can come to lie in their place.
+        """
+        weight, kept = self.weight.detach(), self._kept
+        if kept is None or kept[0].data_ptr() != weight.data_ptr() or kept[1] != weight._version:
+            kept = self._kept = weight, weight._version, _prepared(weight)
+        return kept[2]
 
 
 def normalised(norm: nn.GroupNorm, x: Tensor, shift: Tensor | None = None, *, silu: bool = False) -> Tensor:
@@ -71,15 +85,29 @@ def _like(x: Tensor, channels: int) -> Tensor:
     )
 
 
-def _convolve(x: Tensor, weight: int, strides: tuple[int, ...], bias: Tensor | None, outputs: int) -> Tensor:
-    """By weights at an address: outputs, inputs, rows and columns are so many floats apart (`strides`)."""
+def _convolve(x: Tensor, prepared: Tensor, bias: Tensor | None, outputs: int) -> Tensor:
+    """By prepared weights (see below)."""
     count, inputs, height, width = x.shape
-    y, work = _like(x, outputs), torch.empty(16 * inputs * outputs)
+    y = _like(x, outputs)
     _kernels().winograd_convolve(
-        x.data_ptr(), weight, None if bias is None else bias.data_ptr(), y.data_ptr(), work.data_ptr(),
-        count, height, width, inputs, outputs, *strides, torch.get_num_threads(),
-    )  # fmt: skip
+        *_addresses(x, prepared, bias, y), count, height, width, inputs, outputs, torch.get_num_threads()
+    )
     return y
+
+
+def _prepared(weight: Tensor, *, back: bool = False) -> Tensor:
+    """Weights (outputs, inputs, 3, 3) as Winograd's products take them: float32 (16 · inputs · outputs).
+
+    back: for the gradient to x, the convolution by weights turned by 180°, inputs and outputs exchanged.
+    """
+    (outputs, inputs), (k, c, row, column) = weight.shape[:2], weight.stride()
+    address, found = weight.data_ptr(), torch.empty(16 * inputs * outputs)
+    if back:
+        address += 2 * (row + column) * weight.element_size()
+        outputs, inputs, k, c, row, column = inputs, outputs, c, k, -row, -column
+    threads = torch.get_num_threads()
+    _kernels().winograd_prepare(address, found.data_ptr(), inputs, outputs, k, c, row, column, threads)
+    return found
 
 
 class _Convolution(torch.autograd.Function):
@@ -87,17 +115,15 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         x, weight, bias = _laid(x), weight.detach(), bias.detach().contiguous()
         ctx.save_for_backward(x, weight)
-        return _convolve(x, weight.data_ptr(), weight.stride(), bias, len(weight))
+        return _convolve(x, _prepared(weight), bias, len(weight))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         dy, dx, dw, dbias = _laid(dy), None, None, None
-        outputs, inputs, rows, columns = weight.stride()
-        if ctx.needs_input_grad[0]:  # the same with the weights turned by 180°, their channels exchanged
-            last = weight.data_ptr() + (2 * rows + 2 * columns) * weight.element_size()
-            dx = _convolve(dy, last, (inputs, outputs, -rows, -columns), None, x.shape[1])
+        if ctx.needs_input_grad[0]:
+            dx = _convolve(dy, _prepared(weight, back=True), None, x.shape[1])
         if ctx.needs_input_grad[1] or ctx.needs_input_grad[2]:
             dw, dbias = _gradients(x, dy, weight)
         return dx, dw, dbias

@@ -22,7 +22,8 @@ _HEADERS = ("vector.h",)
 _FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-fopenmp", "-fPIC", "-std=gnu11")
 _POINTER, _LONG, _INT, _FLOAT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int, ctypes.c_float
 _ARGUMENTS = {
-    "winograd_convolve": [_POINTER] * 5 + [_LONG] * 9 + [_INT],
+    "winograd_prepare": [_POINTER] * 2 + [_LONG] * 6 + [_INT],
+    "winograd_convolve": [_POINTER] * 4 + [_LONG] * 5 + [_INT],
     "winograd_gradients": [_POINTER] * 5 + [_LONG] * 9 + [_INT],
     "norm_forward": [_POINTER] * 7 + [_LONG] * 4 + [_FLOAT, _INT, _INT],
     "norm_backward": [_POINTER] * 10 + [_LONG] * 4 + [_INT, _INT],

@@ -68,28 +68,31 @@ static void panel_product(long rows, long columns, long inner, const float *a, l
     }
 }
 
-/* U = G w Gᵀ for inputs [first, last): spot by spot, in panels of columns. w[k · sk + c · sc + i · sh + j · sw]. */
-static void transform_weights(const float *w, long inputs, long outputs, long first, long last, long sk, long sc,
-                              long sh, long sw, float *u) {
-    for (long k0 = 0, columns; k0 < outputs; k0 += columns) {
-        columns = panel(k0, outputs);
-        for (long c = first; c < last; c++)
-            for (long k = k0; k < k0 + columns; k++) {
-                float g[4][3], *to = u + k0 * inputs + c * columns + (k - k0);
-                const float *from = w + k * sk + c * sc;
-                for (int j = 0; j < 3; j++) {
-                    float top = from[j * sw], mid = from[sh + j * sw], end = from[2 * sh + j * sw];
-                    g[0][j] = top, g[3][j] = end;
-                    g[1][j] = 0.5f * (top + mid + end), g[2][j] = 0.5f * (top - mid + end);
-                }
-                for (int i = 0; i < 4; i++) {
-                    float *row = to + 4 * i * inputs * outputs;
-                    const long spot = inputs * outputs;
-                    row[0] = g[i][0], row[3 * spot] = g[i][2];
-                    row[spot] = 0.5f * (g[i][0] + g[i][1] + g[i][2]);
-                    row[2 * spot] = 0.5f * (g[i][0] - g[i][1] + g[i][2]);
-                }
+/* A row of G times three numbers. */
+#define ROWS_OF_G(to, top, mid, end)                                        \
+    to[0] = top, to[1] = 0.5f * (top + mid + end), to[2] = 0.5f * (top - mid + end), to[3] = end
+
+/* U = G w Gᵀ of eight inputs from c on and eight outputs from k on: u[spot][panel][c][column]. */
+static void transform_weights(const float *w, long inputs, long outputs, long c, long k, long sk, long sc, long sh,
+                              long sw, float *u) {
+    long first = 0, columns = panel(0, outputs);
+    while (k >= first + columns) first += columns, columns = panel(first, outputs);
+    for (long input = c; input < c + WIDTH; input++) {
+        vec taps[3][3], g[3][4];
+        for (int i = 0; i < 3; i++)
+            for (int j = 0; j < 3; j++) {
+                const float *from = w + k * sk + input * sc + i * sh + j * sw;
+                if (sk == 1) taps[i][j] = load(from);
+                else
+                    for (int lane = 0; lane < WIDTH; lane++) taps[i][j][lane] = from[lane * sk];
             }
+        for (int i = 0; i < 3; i++) ROWS_OF_G(g[i], taps[i][0], taps[i][1], taps[i][2]);
+        for (int j = 0; j < 4; j++) {
+            vec found[4];
+            ROWS_OF_G(found, g[0][j], g[1][j], g[2][j]);
+            float *to = u + j * inputs * outputs + first * inputs + input * columns + (k - first);
+            for (int i = 0; i < 4; i++) store(to + 4 * i * inputs * outputs, found[i]);
+        }
     }
 }
 
@@ -161,18 +164,22 @@ static void transform_outputs(const float *m, const float *bias, const Tiling *t
     }
 }
 
-/* y (N,H,W,outputs) of x (N,H,W,inputs), w (see transform_weights) and bias (outputs), or NULL; u: 16 · inputs ·
-   outputs floats to work with. Called with w turned and its strides exchanged, it is the gradient to x. */
-void winograd_convolve(const float *x, const float *w, const float *bias, float *y, float *u, long images,
-                       long height, long width, long inputs, long outputs, long sk, long sc, long sh, long sw,
-                       int threads) {
+/* u (16 · inputs · outputs floats) of w[k · sk + c · sc + i · sh + j · sw], k an output and c an input. */
+void winograd_prepare(const float *w, float *u, long inputs, long outputs, long sk, long sc, long sh, long sw,
+                      int threads) {
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (long c = 0; c < inputs; c += WIDTH)
+        for (long k = 0; k < outputs; k += WIDTH) transform_weights(w, inputs, outputs, c, k, sk, sc, sh, sw, u);
+}
+
+/* y (N,H,W,outputs) of x (N,H,W,inputs), prepared weights u, and bias (outputs) or NULL. With u of weights that
+   are turned, their inputs and outputs exchanged, it is the gradient to x. */
+void winograd_convolve(const float *x, const float *u, const float *bias, float *y, long images, long height,
+                       long width, long inputs, long outputs, int threads) {
     const Tiling t = tiling(images, height, width);
     const long blocks = (t.count + TILES - 1) / TILES;
 #pragma omp parallel num_threads(threads)
     {
-#pragma omp for schedule(static)
-        for (long c = 0; c < inputs; c += WIDTH)
-            transform_weights(w, inputs, outputs, c, c + WIDTH, sk, sc, sh, sw, u);
         float *v = scratch(SPOTS * (apart(inputs) + apart(outputs))), *m = v + SPOTS * apart(inputs);
 #pragma omp for schedule(static)
         for (long block = 0; block < blocks; block++) {

@@ -1,5 +1,7 @@
 """The kernels compute what their definition says, forwards and backwards."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -140,3 +142,31 @@ def test_torch_computes_what_they_do_not() -> None:
 
 def test_they_are_what_a_network_uses() -> None:
     assert layers._applies(torch.zeros(1, 8, 2, 2), 8, 8)
+
+
+@torch.no_grad()
+def test_weights_that_change_are_prepared_anew() -> None:
+    torch.manual_seed(0)
+    conv, x = Conv3x3(8, 16), torch.randn(2, 8, 5, 5)
+
+    def right() -> bool:
+        return torch.allclose(conv(x), F.conv2d(x, conv.weight, conv.bias, padding=1), atol=1e-5)
+
+    assert right()
+    kept = conv._kept
+    assert right()
+    assert conv._kept is kept  # once for as long as they stay
+    conv.weight.mul_(2)
+    assert right()
+    torch._foreach_lerp_([conv.weight], [torch.randn_like(conv.weight)], 0.5)
+    assert right()
+    conv.load_state_dict(Conv3x3(8, 16).state_dict())
+    assert right()
+    conv.to(memory_format=torch.channels_last)
+    assert right()
+    conv.weight = nn.Parameter(torch.randn(16, 8, 3, 3))
+    assert right()
+    other = copy.deepcopy(conv)
+    other.weight.add_(1)
+    assert right()
+    assert torch.allclose(other(x), F.conv2d(x, other.weight, other.bias, padding=1), atol=1e-5)
