@@ -13,12 +13,87 @@ typedef struct {
 /* 1 / (1 + e^-z) */
 INLINE vec sigmoid(vec z) { return all(1) / (all(1) + exponential(clamped(-z, -87, 87))); }
 
-/* Every vector of an image: `at` in it, `c` its first channel. */
-#define EVERY_VECTOR                             \
-    for (long p = 0, at = 0; p < n->pixels; p++) \
-        for (long c = 0; c < n->channels; c += WIDTH, at += WIDTH)
+/* Sums over an image's pixels are kept in registers, of up to so many vectors of channels at a time. */
+#define ABREAST 4
 
-INLINE void add(float *sum, vec v) { store(sum, load(sum) + v); }
+/* `call(count)` for all channels, `count` vectors from c on at a time: a number that the compiler knows. */
+#define IN_REGISTERS(call)                                        \
+    for (long c = 0; c < n->channels; c += ABREAST * WIDTH)       \
+        switch ((n->channels - c) / WIDTH) {                      \
+        case 1: call(1); break;                                   \
+        case 2: call(2); break;                                   \
+        case 3: call(3); break;                                   \
+        default: call(ABREAST);                                   \
+        }
+
+/* Σ(x - pivot) and Σ(x - pivot)² over the pixels, into sums[2][channels]. */
+INLINE void sum_moments(const int count, const Norm *n, long c, const float *x, const float *pivot, float *sums) {
+    vec centre[ABREAST], total[ABREAST], squares[ABREAST];
+    for (int v = 0; v < count; v++) centre[v] = load(pivot + c + v * WIDTH), total[v] = squares[v] = all(0);
+    for (long p = 0; p < n->pixels; p++, x += n->channels)
+        for (int v = 0; v < count; v++) {
+            vec d = load(x + c + v * WIDTH) - centre[v];
+            total[v] += d, squares[v] += d * d;
+        }
+    for (int v = 0; v < count; v++) {
+        store(sums + c + v * WIDTH, total[v]);
+        store(sums + n->channels + c + v * WIDTH, squares[v]);
+    }
+}
+
+/* What each channel is to be multiplied by and shifted by. */
+typedef struct {
+    float *factor, *offset; /* so that it is what SiLU gets */
+    float *along, *rest;    /* so that it is normalised */
+} Channels;
+
+/* y = act(factor · x + offset) */
+INLINE void activate(const int count, const Norm *n, long c, const float *x, const Channels *k, float *y) {
+    for (long p = 0; p < n->pixels; p++, x += n->channels, y += n->channels)
+        for (int v = 0; v < count; v++) {
+            long at = c + v * WIDTH;
+            vec z = load(x + at) * load(k->factor + at) + load(k->offset + at);
+            store(y + at, n->silu ? z * sigmoid(z) : z);
+        }
+}
+
+/* The gradient before the activation, into dz, and its sums over the pixels, times the normalised x and alone. */
+INLINE void sum_gradients(const int count, const Norm *n, long c, const float *x, const Channels *k, const float *dy,
+                          float *dz, float *products, float *sums) {
+    vec product[ABREAST], sum[ABREAST];
+    for (int v = 0; v < count; v++) product[v] = sum[v] = all(0);
+    for (long p = 0; p < n->pixels; p++, x += n->channels, dy += n->channels, dz += n->channels)
+        for (int v = 0; v < count; v++) {
+            long at = c + v * WIDTH;
+            vec value = load(x + at), d = load(dy + at);
+            if (n->silu) {
+                vec z = value * load(k->factor + at) + load(k->offset + at), s = sigmoid(z);
+                d *= s * (all(1) + z * (all(1) - s));
+            }
+            store(dz + at, d);
+            sum[v] += d, product[v] += d * (value * load(k->along + at) + load(k->rest + at));
+        }
+    for (int v = 0; v < count; v++) {
+        store(products + c + v * WIDTH, product[v]);
+        store(sums + c + v * WIDTH, sum[v]);
+    }
+}
+
+/* dx = factor · dz + along · x + rest, in dz's place; its sum over the pixels, unless NULL, into dshift. */
+INLINE void add_up(const int count, const Norm *n, long c, const float *x, const Channels *k, float *dx,
+                   float *dshift) {
+    vec sum[ABREAST];
+    for (int v = 0; v < count; v++) sum[v] = all(0);
+    for (long p = 0; p < n->pixels; p++, x += n->channels, dx += n->channels)
+        for (int v = 0; v < count; v++) {
+            long at = c + v * WIDTH;
+            vec d = load(dx + at) * load(k->factor + at) + load(x + at) * load(k->along + at) + load(k->rest + at);
+            store(dx + at, d);
+            sum[v] += d;
+        }
+    if (dshift)
+        for (int v = 0; v < count; v++) store(dshift + c + v * WIDTH, sum[v]);
+}
 
 /* Mean and 1 / deviation of each group, of the channels' sums of (x - pivot) and of its square. */
 static void group_moments(const Norm *n, const float *sums, const float *pivot, float *mean, float *scale) {
@@ -47,22 +122,17 @@ static void as_factors(const Norm *n, const float *shift, const float *gamma, co
 
 static void forward_one(const Norm *n, const float *x, const float *shift, const float *gamma, const float *beta,
                         float *y, float *mean, float *scale, float *work) {
-    float *sums = work, *pivot = work + 2 * n->channels, *factor = pivot + n->channels;
-    float *offset = factor + n->channels;
+    float *sums = work, *pivot = work + 2 * n->channels;
+    const Channels k = {pivot + n->channels, pivot + 2 * n->channels, NULL, NULL};
     memcpy(pivot, x, n->channels * sizeof(float)); /* the first pixel: near the mean, so that squares stay small */
-    memset(sums, 0, 2 * n->channels * sizeof(float));
-    EVERY_VECTOR {
-        vec d = load(x + at) - load(pivot + c);
-        add(sums + c, d), add(sums + n->channels + c, d * d);
-    }
+#define MOMENTS(count) sum_moments(count, n, c, x, pivot, sums)
+    IN_REGISTERS(MOMENTS)
     if (shift)
         for (long c = 0; c < n->channels; c++) pivot[c] += shift[c];
     group_moments(n, sums, pivot, mean, scale);
-    as_factors(n, shift, gamma, beta, mean, scale, factor, offset);
-    EVERY_VECTOR {
-        vec z = load(x + at) * load(factor + c) + load(offset + c);
-        store(y + at, n->silu ? z * sigmoid(z) : z);
-    }
+    as_factors(n, shift, gamma, beta, mean, scale, k.factor, k.offset);
+#define ACTIVATE(count) activate(count, n, c, x, &k, y)
+    IN_REGISTERS(ACTIVATE)
 }
 
 /* dx, and this image's shares of the gradients: dshift (C), dgamma and dbeta (C each, dgamma first). */
@@ -70,37 +140,25 @@ static void backward_one(const Norm *n, const float *x, const float *shift, cons
                          const float *dy, const float *mean, const float *scale, float *dx, float *dshift,
                          float *dweights, float *work) {
     const long each = n->channels / n->groups;
-    float *factor = work, *offset = factor + n->channels, *along = offset + n->channels, *rest = along + n->channels;
+    const Channels k = {work, work + n->channels, work + 2 * n->channels, work + 3 * n->channels};
     float *products = dweights, *sums = dweights + n->channels;
-    as_factors(n, shift, gamma, beta, mean, scale, factor, offset);
-    for (long c = 0; c < n->channels; c++) { /* the normalised x is along · x + rest */
-        along[c] = scale[c / each];
-        rest[c] = ((shift ? shift[c] : 0) - mean[c / each]) * along[c];
+    as_factors(n, shift, gamma, beta, mean, scale, k.factor, k.offset);
+    for (long c = 0; c < n->channels; c++) {
+        k.along[c] = scale[c / each];
+        k.rest[c] = ((shift ? shift[c] : 0) - mean[c / each]) * k.along[c];
     }
-    memset(dweights, 0, 2 * n->channels * sizeof(float));
-    EVERY_VECTOR {
-        vec value = load(x + at), dz = load(dy + at);
-        if (n->silu) {
-            vec z = value * load(factor + c) + load(offset + c), s = sigmoid(z);
-            dz *= s * (all(1) + z * (all(1) - s));
-        }
-        store(dx + at, dz);
-        add(sums + c, dz), add(products + c, dz * (value * load(along + c) + load(rest + c)));
-    }
-    for (long g = 0; g < n->groups; g++) { /* dx = factor · dz + along' · x + rest', by group */
+#define GRADIENTS(count) sum_gradients(count, n, c, x, &k, dy, dx, products, sums)
+    IN_REGISTERS(GRADIENTS)
+    for (long g = 0; g < n->groups; g++) { /* the group's mean and the normalised x of it are taken out of dz */
         double sum = 0, product = 0, count = (double)n->pixels * each;
         for (long c = g * each; c < (g + 1) * each; c++) sum += gamma[c] * sums[c], product += gamma[c] * products[c];
         for (long c = g * each; c < (g + 1) * each; c++) {
             float normalised = -scale[g] * product / count;
-            rest[c] = normalised * rest[c] - scale[g] * sum / count, along[c] *= normalised;
+            k.rest[c] = normalised * k.rest[c] - scale[g] * sum / count, k.along[c] *= normalised;
         }
     }
-    if (dshift) memset(dshift, 0, n->channels * sizeof(float));
-    EVERY_VECTOR {
-        vec d = load(dx + at) * load(factor + c) + load(x + at) * load(along + c) + load(rest + c);
-        store(dx + at, d);
-        if (dshift) add(dshift + c, d);
-    }
+#define ADD_UP(count) add_up(count, n, c, x, &k, dx, dshift)
+    IN_REGISTERS(ADD_UP)
 }
 
 /* x, y (N,P,C); shift (N,C) or NULL; gamma, beta (C); mean, scale (N,groups), kept for the gradient. */
