@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
@@ -27,16 +27,22 @@ class Conv3x3(nn.Conv2d):
         """(N, inputs, H, W) to (N, outputs, H, W)."""
         if not _applies(x, self.in_channels, self.out_channels):
             return super().forward(x)
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or self.training:
             result: Tensor = _Convolution.apply(x, self.weight, self.bias)
             return result
         assert self.bias is not None
         return _convolve(_laid(x), self._ready(), self.bias.contiguous(), self.out_channels)
 
+    def train(self, mode: bool = True) -> Self:
+        """Between training and drawing weights change unnoticed: fused optimisers count no version up."""
+        self._kept = None
+        return super().train(mode)
+
     def _ready(self) -> Tensor:
         """The prepared weights, made anew only when they have changed: many steps draw with the same.
 
-        Held beside them are the weights they are of, so that no others can come to lie in their place.
+        Only in eval mode. Held beside them are the weights they are of, so that no others can come to lie in
+        their place.
         """
         weight, kept = self.weight.detach(), self._kept
         if kept is None or kept[0].data_ptr() != weight.data_ptr() or kept[1] != weight._version:

@@ -147,7 +147,7 @@ def test_they_are_what_a_network_uses() -> None:
 @torch.no_grad()
 def test_weights_that_change_are_prepared_anew() -> None:
     torch.manual_seed(0)
-    conv, x = Conv3x3(8, 16), torch.randn(2, 8, 5, 5)
+    conv, x = Conv3x3(8, 16).eval(), torch.randn(2, 8, 5, 5)
 
     def right() -> bool:
         return torch.allclose(conv(x), F.conv2d(x, conv.weight, conv.bias, padding=1), atol=1e-5)
@@ -170,3 +170,22 @@ def test_weights_that_change_are_prepared_anew() -> None:
     other.weight.add_(1)
     assert right()
     assert torch.allclose(other(x), F.conv2d(x, other.weight, other.bias, padding=1), atol=1e-5)
+
+
+def test_an_optimiser_that_counts_no_version_up_is_noticed() -> None:
+    torch.manual_seed(0)
+    conv, x = Conv3x3(8, 16), torch.randn(2, 8, 5, 5)
+    optimizer = torch.optim.AdamW(conv.parameters(), lr=0.1, fused=True)
+
+    def right() -> bool:
+        with torch.no_grad():
+            return torch.allclose(conv(x), F.conv2d(x, conv.weight, conv.bias, padding=1), atol=1e-5)
+
+    for _ in range(3):  # as a training that draws now and then, and asks itself without a gradient meanwhile
+        conv.train()
+        assert right()
+        conv(x).square().sum().backward()
+        optimizer.step()
+        assert right()
+        conv.eval()
+        assert right()
