@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 
 #: Some microseconds awake, enough for the next operator of a step; then asleep. Threads that spin for longer
-#: starve each other as soon as anything else wants a core, those that sleep at once lose half of the speed on
-#: idle ones (benchmarks/bench_threads.py). The second is GNU's runtime's, which torch brings.
+#: starve each other as soon as anything else wants a core, those that sleep at once lose speed on idle ones
+#: (benchmarks/bench_threads.py). The second is GNU's runtime's, which torch brings.
 _WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "3000"}
 
 

@@ -108,7 +108,7 @@ def _devices() -> Iterator[Row]:
         yield Row(str(device["name"]), f"{device['title']}{memory}", True)
         if kernels := device.get("kernels"):
             own = str(kernels).startswith("our own")
-            advice = "a C compiler (apt install gcc) makes training on the processor about twice as fast"
+            advice = "a C compiler (apt install gcc) makes training on the processor faster"
             yield Row("its kernels", str(kernels), own or None, None if own else advice)
     if [d["name"] for d in devices] == ["cpu"] and shutil.which("nvidia-smi"):
         yield Row(
