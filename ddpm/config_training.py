@@ -67,6 +67,9 @@ class TrainingConfig(Section):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="Of the network's arithmetic; auto: bfloat16 where the device gains by it"
     )
+    compile: Literal["auto", "off", "on"] = Field(
+        "auto", description="torch.compile of the network; auto: on a GPU, from 10,000 steps on"
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="Of weights, data order, noise, timesteps and dropout")
     log_every: int = Field(50, ge=1, description="Steps between two rows of metrics")
     checkpoint_every: int = Field(5000, ge=1, description="Steps between checkpoints")

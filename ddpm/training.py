@@ -15,7 +15,19 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from ddpm import averages, checkpoint, data, devices, ema, grids, objectives, snapshots, unet, weights
+from ddpm import (
+    averages,
+    checkpoint,
+    compiling,
+    data,
+    devices,
+    ema,
+    grids,
+    objectives,
+    snapshots,
+    unet,
+    weights,
+)
 from ddpm.config import NOT_FROM_ANOTHER, Config
 from ddpm.errors import EngineError
 from ddpm.evaluation.interim import Interim
@@ -92,6 +104,7 @@ class Training:
         yield from (Notice(text) for text in image_set.notices)
         self._prepare(image_set.images, self._labels(image_set))
         yield from self._load(len(image_set.images))
+        yield from self._compile()
         yield self._started(len(image_set.images))
         yield from self._interim.begin(self.step)
         if self._interim.unfinished(self.step) and self.step < training.steps:
@@ -116,6 +129,7 @@ class Training:
         self._objective = objectives.make(config, device)
         network = unet.make(config).to(device).to(memory_format=torch.channels_last)
         self._network = network.train()
+        self._learner: nn.Module = network  # or it compiled
         self._averages = ema.all_of(network, config.training)
         self._optimizer = make_optimizer(network, config.training)
         self._meter = Meter(device)
@@ -131,6 +145,19 @@ class Training:
         if found != classes:
             raise EngineError(f"model.classes: it is {classes}, and the data has {found} classes")
         return image_set.labels
+
+    def _compile(self) -> Iterator[Notice]:
+        """Has the network compiled where that is wanted; goes on without where that fails, and tells it."""
+        if self.step >= self._config.training.steps or not compiling.wanted(
+            self._config.training, self._device
+        ):
+            return
+        yield Notice("compiling the network, which takes a minute or more")
+        try:
+            with self._arithmetic():
+                self._learner = compiling.compiled(self._network, self._config, self._device)
+        except compiling.CompileError as error:
+            yield Notice(f"{error}; it learns without")
 
     def _load(self, dataset_size: int) -> Iterator[Event]:
         """Takes up the newest checkpoint that is whole, or the weights to start from."""
@@ -222,12 +249,18 @@ class Training:
         self._meter.add(loss, norm, rate)
 
     def _loss(self, *drawn: Tensor) -> Tensor:
+        with self._arithmetic():
+            return self._objective.loss(self._learner, *drawn)
+
+    @contextmanager
+    def _arithmetic(self) -> Iterator[None]:
+        """Of the network while it learns."""
         bfloat16 = self._precision == torch.bfloat16
         with (
             torch.autocast(self._device.type, torch.bfloat16, enabled=bfloat16),
             devices.attention_kernel(self._device),
         ):
-            return self._objective.loss(self._network, *drawn)
+            yield
 
     # -- between steps ------------------------------------------------------------------------------
 

@@ -1,0 +1,106 @@
+"""Compiled training: the same steps, exact to go on from, and left out where it fails or does not repay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from ddpm import compiling
+from ddpm.config import Config
+from ddpm.configfiles import override, resolve
+from ddpm.errors import EngineError
+from ddpm.events import Event, Metrics, Notice
+from ddpm.training import Training
+from tests.ddpm.test_training import blobs, of_kind, run, tiny
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+def training(*settings: str) -> Any:
+    return override(Config(), settings).training
+
+
+@pytest.mark.parametrize(
+    ("settings", "device", "expected"),
+    [
+        (("training.steps=9999",), GPU, False),
+        (("training.steps=10000",), GPU, True),
+        (("training.steps=10000",), CPU, False),
+        (("training.steps=1", "training.compile=on"), CPU, True),
+        (("training.steps=10000", "training.compile=off"), GPU, False),
+    ],
+)
+def test_it_is_wanted_where_it_repays(
+    settings: tuple[str, ...], device: torch.device, expected: bool
+) -> None:
+    assert compiling.wanted(training(*settings), device) is expected
+
+
+@pytest.mark.slow
+def test_a_compiled_training_learns_the_same_and_goes_on_exactly(tmp_path: Path) -> None:
+    """Against one that is not compiled; and stopped half way, against in one go."""
+    small = ("model.multipliers=1", "model.attention=1", "model.dropout=0")
+    config = tiny(*small, "training.compile=on", "training.accumulation=2")
+    compiled = run(config, tmp_path / "whole")
+    half = Training(config, tmp_path / "parts", device="cpu", data_root=tmp_path)
+    for event in half:
+        if isinstance(event, Metrics):
+            half.stop()
+    assert half.step == 3
+    run(config, tmp_path / "parts")
+    assert blobs(tmp_path / "parts", 8) == blobs(tmp_path / "whole", 8)
+
+    plain = run(override(config, ["training.compile=off"]), tmp_path / "plain")
+    assert losses(compiled) == pytest.approx(losses(plain), rel=1e-4)
+
+
+def losses(events: list[Event]) -> list[float]:
+    return [e.loss for e in events if isinstance(e, Metrics)]
+
+
+def fails(error: Exception) -> Any:
+    class Broken(nn.Module):
+        def forward(self, *_: Any, **__: Any) -> torch.Tensor:
+            raise error
+
+    return lambda *_, **__: Broken()
+
+
+def test_where_the_compiler_fails_it_is_told_and_training_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny("training.compile=on")
+    expected = run(tiny(), tmp_path / "eager")[-1]
+    monkeypatch.setattr(torch, "compile", fails(ValueError("no compiler\nand a long story")))
+    events = run(config, tmp_path / "failed")
+    told = [e.text for e in of_kind(events, Notice)]  # type: ignore[union-attr]
+    assert told[1:] == ["the network cannot be compiled: no compiler; it learns without"]
+    assert events[-1] == expected
+    assert blobs(tmp_path / "failed", 8) == blobs(tmp_path / "eager", 8)
+
+
+def test_lack_of_memory_is_not_taken_for_a_failure_to_compile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "compile", fails(torch.OutOfMemoryError("CUDA out of memory")))
+    with pytest.raises(EngineError, match="out of memory"):
+        run(tiny("training.compile=on"), tmp_path)
+
+
+def test_networks_that_are_told_more_are_compiled_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of classes and moves, as the objective will tell them."""
+    config = override(resolve("digits")[0], ["model.classes=10", "data.augment=0.1", "training.batch_size=4"])
+    seen: dict[str, Any] = {}
+
+    class Spy(nn.Module):
+        def forward(self, x: torch.Tensor, times: torch.Tensor, **told: torch.Tensor) -> torch.Tensor:
+            seen.update({name: tuple(value.shape) for name, value in told.items()}, x=tuple(x.shape))
+            return torch.zeros(1, requires_grad=True)
+
+    monkeypatch.setattr(torch, "compile", lambda *_, **__: Spy())
+    compiling.compiled(nn.Linear(1, 1), config, CPU)
+    assert seen == {"x": (4, 1, 8, 8), "labels": (4,), "moves": (4, 9)}
