@@ -1,0 +1,151 @@
+"""What a training has reached, as docs/results/ keeps it: figures, samples, weights.
+
+    python -m benchmarks.result RUN NAME [--home DIR] [--out docs/results]
+
+RUN is a training whose last checkpoint was evaluated in both conventions (`ddpm-tui evaluate RUN`, and the
+same with `--set evaluation.convention=pytorch-fid`). Writes NAME.json, NAME.png (the first samples of the
+evaluation) and NAME/, the averaged weights in bfloat16, which `ddpm-tui import NAME/` takes. Of evaluations
+in one convention the one with the most images counts, of those the latest. What was not measured is null.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ddpm import configfiles
+from ddpm.config import Config
+from runs import home
+from runs.catalogue import Catalogue
+from runs.rows import EvaluationRow, LikelihoodRow, RunDetail, RunQuery
+
+SCORES = ("kid", "kid_error", "precision", "recall", "density", "coverage", "classifier_fd")
+
+
+def training_hours(events: Iterable[Mapping[str, Any]]) -> float:
+    """Wall time of a training by its record: from each start to the last that it told before the next one."""
+    seconds, began, last = 0.0, None, None
+    for event in events:
+        at = datetime.fromisoformat(event["time"])
+        if event["event"] == "started":
+            seconds += (last - began).total_seconds() if began and last else 0.0
+            began = at
+        last = at
+    return (seconds + ((last - began).total_seconds() if began and last else 0.0)) / 3600
+
+
+def decisive(rows: Sequence[EvaluationRow], step: int, convention: str) -> EvaluationRow | None:
+    """Of the evaluations of a step in a convention the one with the most images, of those the latest."""
+    fitting = [row for row in rows if row.step == step and row.fid_protocol.convention == convention]
+    return max(fitting, key=lambda row: (row.samples or 0, row.created_at or ""), default=None)
+
+
+def summary(
+    training: RunDetail,
+    config: Config,
+    hours: float,
+    evaluated: Sequence[tuple[EvaluationRow, int, Sequence[str]]],
+    likelihood: Sequence[LikelihoodRow],
+) -> dict[str, Any]:
+    """What is written.
+
+    evaluated: with each evaluation, network evaluations an image took and the command that made it.
+    """
+    row, step = training.row, training.row.step or 0
+    of = {id(found): (nfe, command) for found, nfe, command in evaluated}
+    rows = [found for found, _, _ in evaluated]
+    main, other = (decisive(rows, step, name) for name in ("tensorflow", "pytorch-fid"))
+    if main is None:
+        sys.exit(f"{row.name}: step {step} was not evaluated yet: ddpm-tui evaluate {row.name}")
+    commands = [training.command, *(of[id(found)][1] for found in (main, other) if found is not None)]
+    return {
+        "dataset": config.data.dataset,
+        "fid": main.fid,
+        "fid_pytorch": None if other is None else other.fid,
+        "floor": (main.floor or {}).get("fid"),
+        "floor_pytorch": None if other is None else (other.floor or {}).get("fid"),
+        "samples": main.samples,
+        "nfe": of[id(main)][0],
+        **{name: getattr(main, name) for name in SCORES},
+        "bits_per_dim": {
+            part.split: {"mean": part.bits_per_dim, "error": part.error, "images": part.done}
+            for part in likelihood
+        },
+        "protocol": main.protocol,
+        "protocol_id": main.protocol_id,
+        "class_conditional": bool(config.model.classes),
+        "parameters": training.parameters,
+        "hardware": training.device_name,
+        "training_hours": round(hours, 3),
+        "images_seen": row.images_seen,
+        "steps": step,
+        "command": " && ".join(shlex.join(command) for command in commands),
+        "seeds": [config.training.seed],
+        "packages": training.provenance.get("packages"),
+        "fid_over_images": sorted(
+            [found.images_seen, found.fid, found.samples, of[id(found)][0]]
+            for found in rows
+            if found.fid_protocol.convention == "tensorflow" and found.images_seen is not None
+        ),
+    }
+
+
+def gather(catalogue: Catalogue, reference: str) -> tuple[dict[str, Any], Path | None]:
+    """The summary of a training, and the picture of the evaluation that it tells of."""
+    training = catalogue.detail(catalogue.find(reference).id)
+    place = Path(training.row.path)
+    lines = (place / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    evaluated, pictures = [], {}
+    for found in training.evaluations:
+        by = catalogue.detail(found.run_id)
+        asked = configfiles.load(Path(by.row.path) / "config.toml")
+        nfe = asked.sampling.evaluations(asked.diffusion.timesteps)
+        evaluated.append((found, nfe, by.command))
+        pictures[id(found)] = Path(by.row.path) / "samples" / "grid.png"
+    likelihood = [
+        part
+        for child in catalogue.runs(RunQuery(limit=-1))
+        if child.kind == "likelihood" and child.parent == training.row.id
+        for part in catalogue.detail(child.id).likelihood
+    ]
+    config, hours = configfiles.load(place / "config.toml"), training_hours(map(json.loads, lines))
+    told = summary(training, config, hours, evaluated, likelihood)
+    main = decisive(training.evaluations, training.row.step or 0, "tensorflow")
+    return told, pictures.get(id(main))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("run")
+    parser.add_argument("name")
+    parser.add_argument("--home")
+    parser.add_argument("--out", type=Path, default=Path("docs/results"))
+    args = parser.parse_args()
+    place = home.find(args.home, reading=True)
+    with Catalogue(place) as catalogue:
+        catalogue.sync()
+        told, picture = gather(catalogue, args.run)
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / f"{args.name}.json").write_text(json.dumps(told, indent=1) + "\n")
+    if picture is not None and picture.exists():
+        shutil.copyfile(picture, args.out / f"{args.name}.png")
+    weights = args.out / args.name
+    if weights.exists():
+        shutil.rmtree(weights)
+    export = [sys.executable, "-m", "runs.cli.main", "export", f"--home={place.path}", args.run, str(weights)]
+    subprocess.run([*export, "--to=safetensors", "--dtype=bfloat16"], check=True)
+    print(
+        f"{args.name}: FID {told['fid']:.2f}, {told['training_hours']:.2f} hours, {args.out}/{args.name}.json"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""What is kept of a training in docs/results/: out of its record and its evaluations', nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.result import gather, training_hours
+from runs.catalogue import Catalogue
+from runs.home import Home
+from tests.runs.records import append, edit, evaluated, event, make_home, make_run, metrics, protocol, started
+
+LAST = 20
+
+
+def at(clock: str) -> str:
+    return f"2026-11-23T{clock}:00Z"
+
+
+def test_hours_are_those_that_it_ran_not_those_that_it_was_stopped() -> None:
+    record = [
+        started(time=at("10:00")), metrics(10, time=at("11:00")), event("ended", at("11:30")),
+        started(10, time=at("20:00")), metrics(20, time=at("20:15")),
+    ]  # fmt: skip
+    assert training_hours(record) == 1.75
+    assert training_hours([]) == 0
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = make_home(tmp_path / "home")
+    training = make_run(home, 1, "digits", command=["ddpm-tui", "train", "digits", "--set", "data.root=a b"])
+    append(training, started(time=at("10:00")), metrics(LAST, time=at("10:30")))
+    return home
+
+
+def judged(home: Home, number: int, step: int, fid: float, convention: str, count: int, **more: Any) -> None:
+    subject = json.loads((home.runs / "0001-digits/run.json").read_text())
+    parent = {key: subject[key] for key in ("uuid", "id", "name")} | {"step": step}
+    path = make_run(
+        home, number, kind="evaluate", parent=parent, command=["ddpm-tui", "evaluate", f"{number}"]
+    )
+    how = protocol(samples=count)
+    how["features"] = how["features"] | {"convention": convention}
+    append(path, started(step), evaluated(step, fid, samples=count, protocol=how, **more))
+
+
+def test_the_summary_is_of_the_last_step_and_the_most_images(home: Home) -> None:
+    judged(home, 2, 10, 40.0, "tensorflow", 90)
+    judged(home, 3, LAST, 20.0, "tensorflow", 64, floor={"fid": 1.5})
+    judged(home, 4, LAST, 30.0, "tensorflow", 10)
+    judged(home, 5, LAST, 21.0, "pytorch-fid", 64, floor={"fid": 1.6})
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        told, picture = gather(catalogue, "digits")
+    assert picture == home.runs / "0003-run-3/samples/grid.png"
+    assert (told["fid"], told["fid_pytorch"], told["floor"], told["floor_pytorch"]) == (20.0, 21.0, 1.5, 1.6)
+    assert (told["samples"], told["images_seen"], told["training_hours"]) == (64, LAST * 8, 0.5)
+    assert told["command"] == (
+        "ddpm-tui train digits --set 'data.root=a b' && ddpm-tui evaluate 3 && ddpm-tui evaluate 5"
+    )
+    assert [(images, fid) for images, fid, *_ in told["fid_over_images"]] == [
+        (80, 40.0), (160, 20.0), (160, 30.0)
+    ]  # fmt: skip
+    assert told["seeds"] == [0]
+    assert told["bits_per_dim"] == {}
+
+
+def test_a_training_that_was_not_evaluated_at_its_end_is_refused(home: Home) -> None:
+    judged(home, 2, 10, 40.0, "tensorflow", 90)
+    edit(home.runs / "0001-digits", name="renamed")
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        with pytest.raises(SystemExit, match="renamed: step 20 was not evaluated"):
+            gather(catalogue, "renamed")
