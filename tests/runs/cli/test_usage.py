@@ -24,7 +24,7 @@ BAD = [
     (["show"], "missing: RUN"),
     (["show", "a", "b"], "'b' is one argument too many"),
     (["train"], "missing: PRESET|FILE.toml"),
-    (["train", "mnst"], "digits, fashion-mnist, mnist, mnist-consistency, mnist-cpu; did you mean mnist?"),
+    (["train", "mnst"], "mnist, mnist-consistency, mnist-cpu, mnist-gpu; did you mean mnist?"),
     (["train", "nowhere.toml"], "nowhere.toml: no such file"),
     (["train", "digits", "--set", "training.stps=5"], "no such key; did you mean training.steps?"),
     (["train", "digits", "--set", "training.steps"], "--set training.steps: expected section.key=value"),

@@ -1,0 +1,53 @@
+"""One stretch from a preset to a result, on a tiny budget, as it would be run on a GPU."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.stretch import programs
+from ddpm import images
+
+
+def test_what_is_run_in_which_order() -> None:
+    asked = programs("mnist-gpu", "mine", 100, ["training.seed=1"])
+    assert [name for name, _ in asked] == ["mine", "mine-tensorflow", "mine-pytorch-fid", "mine-bits"]
+    assert asked[0][1] == ["train", "mnist-gpu", "--set", "training.seed=1"]
+    assert asked[2][1] == ["evaluate", "mine", "--samples=100", "--convention=pytorch-fid"]
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+@pytest.mark.parametrize("preset", ["mnist-gpu", "cifar10-gpu"])
+def test_the_presets_for_gpus_in_small(
+    preset: str, tmp_path: Path, real_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stretch of each, with a folder of few images in place of the data set; asked for twice."""
+    monkeypatch.setenv("DDPM_INCEPTION", str(real_data / "inception/pt-inception-trunk.pth"))
+    (tmp_path / "images").mkdir()
+    for i, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3), np.uint8)):
+        images.save_png(tmp_path / f"images/{i}.png", pixels)
+    settings = (
+        "data.dataset=folder", f"data.root={tmp_path / 'images'}", "data.image_size=16", "model.classes=0",
+        "model.channels=16", "model.groups=8", "model.blocks=1", "model.attention=8",
+        "training.steps=2", "training.batch_size=4", "sampling.steps=2", "sampling.count=4",
+    )  # fmt: skip
+    changes = [f"--set={setting}" for setting in settings]
+    stretch = [sys.executable, "-m", "benchmarks.stretch", preset, "small", "--samples=8", *changes]
+    stretch += [f"--home={tmp_path / 'home'}", f"--out={tmp_path / 'results'}"]
+    for _ in range(2):
+        done = subprocess.run(stretch, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert len(list((tmp_path / "home/runs").glob("0*"))) == 4  # nothing was made twice
+    told = json.loads((tmp_path / "results/small.json").read_text())
+    assert (told["samples"], told["steps"], told["images_seen"]) == (8, 2, 8)
+    assert told["fid"] > 0 < told["fid_pytorch"]
+    assert told["bits_per_dim"]["train"]["images"] == 12
+    assert f"ddpm-tui train {preset}" in told["command"]
+    assert (tmp_path / "results/small.png").exists()
+    assert (tmp_path / "results/small/ema.safetensors").exists()
