@@ -110,7 +110,7 @@ def _table(rows: list[RunRow], protocols: dict[int, FidProtocol]) -> tuple[list[
     from runs.caveats import short
     from runs.cli.cells import number, progress
     from runs.cli.output import Column, status_text
-    from runs.humanize import UNKNOWN, age, distance, rate
+    from runs.humanize import UNKNOWN, age, distance, duration, rate
 
     columns = [
         Column("#", right=True),
@@ -125,6 +125,7 @@ def _table(rows: list[RunRow], protocols: dict[int, FidProtocol]) -> tuple[list[
         Column("preset", drop=3),
         Column("device", drop=5),
         Column("age", right=True, drop=1),
+        Column("left", right=True, drop=2),
         Column("tags", least=8, drop=6),
     ]
     cells: list[list[Cell]] = [
@@ -141,6 +142,7 @@ def _table(rows: list[RunRow], protocols: dict[int, FidProtocol]) -> tuple[list[
             row.preset or UNKNOWN,
             row.device or UNKNOWN,
             age(row.created_at),
+            duration(row.seconds_left),
             ", ".join(row.tags) or UNKNOWN,
         ]
         for row in rows

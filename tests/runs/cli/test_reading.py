@@ -13,6 +13,7 @@ from runs.cli.main import main
 from runs.cli.records import ROW_KEYS
 from runs.home import Home, find
 from tests.runs.cli.command import START, record
+from tests.runs.records import alive, append, metrics
 
 SHOW_KEYS = (
     *("config", "tags", "notes", "provenance", "checkpoints", "samples", "evaluations", "error"),
@@ -103,6 +104,15 @@ def test_ls_shows_filters_sorts_and_limits(home: Home, capsys: pytest.CaptureFix
     assert "1 more; --limit 0 shows all" in capsys.readouterr().err
     main(["ls", "nothing-like-it"])
     assert "no runs match" in capsys.readouterr().err
+
+
+def test_ls_tells_how_long_a_running_run_will_take(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    run = record(home, "long", status=None)
+    append(run.path, metrics(20, time="2026-11-23T14:25:10Z"), metrics(30, time="2026-11-23T14:25:20Z"))
+    with alive(run.path):
+        head, row = out(capsys, "ls").splitlines()
+    assert head.split()[-2:] == ["age", "left"]
+    assert re.search(r"● running .* (\d+ h \d\d m|\d+ min \d\d s|\d+ s)$", row)
 
 
 def test_show_json_adds_the_agreed_keys(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
