@@ -61,7 +61,7 @@ def compiled(network: nn.Module, config: Config, device: torch.device) -> nn.Mod
 
 def _keep_privately() -> None:
     """Has what is compiled kept in the user's own folder: in torch's, in /tmp, others could put theirs."""
-    try:
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(library.folder() / "inductor"))
-    except (OSError, library.NoKernels) as error:
+    try:  # torch itself sets the variable to its own folder when it is loaded: no sign of a user's wish
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(library.folder() / "inductor")
+    except (OSError, RuntimeError, library.NoKernels) as error:
         raise CompileError(f"the network cannot be compiled: no folder to keep it in: {error}") from None

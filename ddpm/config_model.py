@@ -44,6 +44,15 @@ class ModelConfig(Section):
     )
 
     @model_validator(mode="after")
+    def _finest_is_the_width(self) -> Self:
+        if self.multipliers[0] != 1:
+            raise ValueError(
+                f"model.multipliers: they begin with {self.multipliers[0]}; they must with 1, as "
+                "model.channels says how wide the finest resolution is"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _groups_divide(self) -> Self:
         if self.groups is not None and self.channels % self.groups:
             raise ValueError(

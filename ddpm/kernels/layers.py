@@ -25,7 +25,7 @@ class Conv3x3(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, H, W)."""
-        if not _applies(x, self.in_channels, self.out_channels):
+        if not _applies(x, self.in_channels, self.weight, self.bias):
             return super().forward(x)
         if torch.is_grad_enabled() or self.training:
             result: Tensor = _Convolution.apply(x, self.weight, self.bias)
@@ -52,7 +52,10 @@ class Conv3x3(nn.Conv2d):
 
 def normalised(norm: nn.GroupNorm, x: Tensor, shift: Tensor | None = None, *, silu: bool = False) -> Tensor:
     """The normalisation of x (N, C, H, W) plus shift (N, C), if given; then SiLU, if asked for."""
-    if _applies(x, x.shape[1]):
+    fits = shift is None or (
+        shift.shape == x.shape[:2] and shift.dtype == x.dtype and shift.device == x.device
+    )
+    if fits and _applies(x, norm.num_channels, norm.weight, norm.bias):
         result: Tensor = _Normalisation.apply(
             x, shift, norm.weight, norm.bias, norm.num_groups, norm.eps, silu
         )
@@ -61,11 +64,15 @@ def normalised(norm: nn.GroupNorm, x: Tensor, shift: Tensor | None = None, *, si
     return F.silu(x) if silu else x
 
 
-def _applies(x: Tensor, *channels: int) -> bool:
+def _applies(x: Tensor, channels: int, weight: Tensor, bias: Tensor | None) -> bool:
+    """Whether a kernel may have x (N, C, H, W), weights whose first dimension is the channels that come out,
+    and a bias. A kernel checks nothing: what is not exactly as it reads it, torch computes or refuses."""
     return (
-        x.device.type == "cpu"
-        and x.dtype == torch.float32
-        and all(c % _VECTOR == 0 and c <= _MOST for c in channels)
+        x.dim() == 4
+        and x.shape[1] == channels
+        and bias is not None
+        and all(t.device.type == "cpu" and t.dtype == torch.float32 for t in (x, weight, bias))
+        and all(c % _VECTOR == 0 and c <= _MOST for c in (channels, len(weight)))
         and x.numel() > 0
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()

@@ -10,6 +10,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,8 @@ _SOURCES = ("winograd.c", "norm.c")
 _HEADERS = ("vector.h",)
 #: Products and sums may be contracted; nothing else that would change a result.
 _FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-fopenmp", "-fPIC", "-std=gnu11")
+#: Of the folders in which is compiled, and the seconds after which nobody can be at it any more.
+_ASIDE, _LONG_AGO = ".building-", 3600
 _POINTER, _LONG, _INT, _FLOAT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int, ctypes.c_float
 _ARGUMENTS = {
     "winograd_prepare": [_POINTER] * 2 + [_LONG] * 6 + [_INT],
@@ -48,11 +51,18 @@ def found() -> Found:
         return Found(None, "switched off by DDPM_KERNELS")
     try:
         compiler = _compiler()
-        path = folder() / f"kernels-{_key(compiler)}.so"
-        if not path.exists():
-            _build(compiler, path)
+        name = f"kernels-{_key(compiler)}"
+        path = _kept(folder(), name) or _build(compiler, folder(), name)
         return Found(_load(path), f"compiled by {compiler[0]}")
-    except (OSError, subprocess.SubprocessError, NoKernels) as error:
+    # The last three: words in CC that no shell takes, no home to be found, a library without its functions.
+    except (
+        OSError,
+        subprocess.SubprocessError,
+        NoKernels,
+        ValueError,
+        RuntimeError,
+        AttributeError,
+    ) as error:
         return Found(None, _told(error))
 
 
@@ -63,7 +73,8 @@ class NoKernels(Exception):
 def _told(error: Exception) -> str:
     if isinstance(error, subprocess.CalledProcessError):
         lines = (error.stderr or "").strip().splitlines() or ["no word from it"]
-        return f"the C compiler failed: {lines[0]}"
+        telling = (line for line in lines if not line.endswith(":"))  # not the heading of what follows
+        return f"the C compiler failed: {next(telling, lines[0])}"
     return str(error) or type(error).__name__
 
 
@@ -77,7 +88,8 @@ def _compiler() -> list[str]:
 
 def folder() -> Path:
     """What is made for this machine alone; NoKernels where others could write: their code is not loaded."""
-    root = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    asked = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    root = asked if asked.is_absolute() else Path("~/.cache").expanduser()  # as the standard says
     own = root / "ddpm-tui"
     own.mkdir(parents=True, exist_ok=True, mode=0o700)
     about = own.stat()
@@ -107,14 +119,31 @@ def processor() -> bytes:
     )
 
 
-def _build(compiler: list[str], path: Path) -> None:
+def _kept(folder: Path, name: str) -> Path | None:
+    """The library of that name if it is there as it was made: loading a damaged one would end the process.
+
+    Its file is called after its content too; others of the name are removed.
+    """
+    for path in folder.glob(f"{name}-*.so"):
+        if path.stem == f"{name}-{_digest(path)}":
+            return path
+        path.unlink(missing_ok=True)
+    return None
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:20]
+
+
+def _build(compiler: list[str], folder: Path, name: str) -> Path:
     """Compiles aside and moves into place, so that processes that begin together do not meet."""
+    _sweep(folder)
     here = Path(__file__).parent
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".building-") as work:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=_ASIDE) as work:
         objects = []
-        for name in _SOURCES:
-            objects.append(str(Path(work, name).with_suffix(".o")))
-            _run([*compiler, *_FLAGS, "-c", str(here / name), "-o", objects[-1]])
+        for source in _SOURCES:
+            objects.append(str(Path(work, source).with_suffix(".o")))
+            _run([*compiler, *_FLAGS, "-c", str(here / source), "-o", objects[-1]])
         made = Path(work, "kernels.so")
         # OpenMP is torch's own, already loaded, where its names are seen: one set of threads, not two.
         _run([*compiler, "-shared", *objects, "-o", str(made)])
@@ -122,7 +151,14 @@ def _build(compiler: list[str], path: Path) -> None:
             _load(made)
         except OSError:
             _run([*compiler, "-shared", "-fopenmp", *objects, "-o", str(made)])
-        made.replace(path)
+        return made.rename(folder / f"{name}-{_digest(made)}.so")
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what compilations that were killed have left: nobody is at one for so long."""
+    for left in folder.glob(f"{_ASIDE}*"):
+        if time.time() - left.stat().st_mtime > _LONG_AGO:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _run(command: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ddpm.config import Config
 from ddpm.configfiles import override, resolve
 from ddpm.errors import EngineError
 from ddpm.events import Event, Metrics, Notice
+from ddpm.kernels import library
 from ddpm.training import Training
 from tests.ddpm.test_training import blobs, of_kind, run, tiny
 
@@ -81,6 +83,15 @@ def test_where_the_compiler_fails_it_is_told_and_training_goes_on(
     assert told[1:] == ["the network cannot be compiled: no compiler; it learns without"]
     assert events[-1] == expected
     assert blobs(tmp_path / "failed", 8) == blobs(tmp_path / "eager", 8)
+
+
+def test_what_is_compiled_is_kept_where_nobody_else_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever folder torch has set for itself when it was loaded."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "/tmp/torchinductor_me")
+    monkeypatch.setattr(torch, "compile", fails(ValueError()))
+    with pytest.raises(compiling.CompileError, match="ValueError"):
+        compiling.compiled(nn.Linear(1, 1), tiny(), CPU)
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(library.folder() / "inductor")
 
 
 def test_lack_of_memory_is_not_taken_for_a_failure_to_compile(

@@ -1,6 +1,7 @@
 """The kernels compute what their definition says, forwards and backwards."""
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -141,7 +142,8 @@ def test_torch_computes_what_they_do_not() -> None:
 
 
 def test_they_are_what_a_network_uses() -> None:
-    assert layers._applies(torch.zeros(1, 8, 2, 2), 8, 8)
+    conv = Conv3x3(8, 8)
+    assert layers._applies(torch.zeros(1, 8, 2, 2), 8, conv.weight, conv.bias)
 
 
 @torch.no_grad()
@@ -189,3 +191,21 @@ def test_an_optimiser_that_counts_no_version_up_is_noticed() -> None:
         assert right()
         conv.eval()
         assert right()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: Conv3x3(8, 8)(torch.randn(1, 16, 4, 4)),
+        lambda: Conv3x3(8, 8).double()(torch.randn(1, 8, 4, 4)),
+        lambda: normalised(nn.GroupNorm(8, 8), torch.randn(1, 16, 4, 4)),
+        lambda: normalised(nn.GroupNorm(8, 8).double(), torch.randn(1, 8, 4, 4)),
+        lambda: normalised(nn.GroupNorm(8, 8), torch.randn(2, 8, 4, 4), torch.randn(3, 8)),
+        lambda: normalised(nn.GroupNorm(8, 8), torch.randn(2, 8, 4, 4), torch.randn(2, 16)),
+    ],
+)
+@pytest.mark.parametrize("learns", [True, False])
+def test_what_does_not_fit_is_refused_as_torch_does(call: Callable[[], Tensor], learns: bool) -> None:
+    """A kernel would read and write where nothing of it is."""
+    with torch.set_grad_enabled(learns), pytest.raises(RuntimeError):
+        call()

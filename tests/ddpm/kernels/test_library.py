@@ -1,9 +1,11 @@
 """The kernels' library: compiled once, and done without where that cannot be."""
 
+import hashlib
 import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -72,3 +74,36 @@ def test_processes_that_begin_together_do_not_meet(tmp_path: Path) -> None:
     ]
     assert all(process.communicate()[0].startswith("True") for process in many)
     assert len(list((tmp_path / "ddpm-tui").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda code: code[:20_000], lambda code: b"", lambda code: b"x" + code[1:]]
+)
+def test_a_damaged_library_is_made_anew(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    """As a power cut may leave it; to load it would end the process."""
+    ask(XDG_CACHE_HOME=str(tmp_path))
+    (kept,) = (tmp_path / "ddpm-tui").iterdir()
+    code = kept.read_bytes()
+    kept.write_bytes(damage(code))
+    assert ask(XDG_CACHE_HOME=str(tmp_path)).startswith("True")
+    (again,) = (tmp_path / "ddpm-tui").iterdir()
+    assert hashlib.sha256(again.read_bytes()).hexdigest()[:20] in again.name
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [({"CC": '"gcc'}, "No closing quotation"), ({"HOME": "", "XDG_CACHE_HOME": "not/absolute"}, "")],
+)
+def test_nothing_is_raised(environment: dict[str, str], told: str, tmp_path: Path) -> None:
+    assert told in ask(**{"XDG_CACHE_HOME": str(tmp_path)} | environment)
+    assert not Path("not").exists()
+
+
+def test_what_a_killed_compilation_left_is_removed(tmp_path: Path) -> None:
+    left, busy = tmp_path / "ddpm-tui/.building-old", tmp_path / "ddpm-tui/.building-new"
+    for folder in (left, busy):
+        folder.mkdir(parents=True, mode=0o700)
+    os.utime(left, (0, 0))
+    assert ask(XDG_CACHE_HOME=str(tmp_path)).startswith("True")
+    assert busy.exists()
+    assert not left.exists()
