@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+#: Of folders that are being filled, and the seconds after which nobody can be at it any more.
+_FILLING, _LONG_AGO = ".filling-", 24 * 3600
 
 
 @contextmanager
@@ -28,21 +33,55 @@ def replacing(path: Path, *, synced: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A folder beside `path` to fill; it takes the place of `path`, which may be an empty folder, when the
-    block ends, else it is removed. What lies in a folder is never written over: OSError.
+    """A folder to fill; what it holds lies in `path`, which may be an empty folder, when the block ends, else
+    nothing is left of it.
+
+    A new folder is there whole or not at all. An empty one that is there already may be a mounted disk or
+    where somebody stands: it stays, and what is for it is moved in piece by piece, each whole. What lies in a
+    folder is never written over: OSError.
     """
     path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    inside = path.is_dir()
+    place = path if inside else path.parent
+    place.mkdir(parents=True, exist_ok=True)
+    _sweep_folders(place)
+    aside = place / f"{_FILLING}{os.getpid()}.tmp"
     aside.mkdir()
     try:
         yield aside
         for file in aside.rglob("*"):
             sync(file)
         sync(aside)
-        aside.rename(path)
+        if inside:
+            _move_into(path, aside)
+        else:
+            _rename(aside, path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _move_into(path: Path, aside: Path) -> None:
+    """All that is in `aside`, which is in `path`, goes there. OSError where anything else came there."""
+    if len(list(path.iterdir())) > 1:
+        raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(path))
+    for entry in sorted(aside.iterdir()):
+        entry.rename(path / entry.name)
+    sync(path)
+
+
+def _rename(aside: Path, path: Path) -> None:
+    """OSError of the folder that somebody has filled meanwhile, not of one that nobody knows of."""
+    try:
+        aside.rename(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _sweep_folders(place: Path) -> None:
+    """Removes what killed processes left of folders that they filled here: nobody is at one for so long."""
+    for left in place.glob(f"{_FILLING}*.tmp"):
+        if time.time() - left.stat().st_mtime > _LONG_AGO:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def sweep(folder: Path, start: str) -> None:

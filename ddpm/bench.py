@@ -21,6 +21,7 @@ threads.wait_briefly(os.environ)  # as in every run
 import argparse  # noqa: E402
 import collections  # noqa: E402
 import json  # noqa: E402
+import math  # noqa: E402
 import platform  # noqa: E402
 import resource  # noqa: E402
 import statistics  # noqa: E402
@@ -245,6 +246,24 @@ def _synchronize(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+def whole(text: str) -> int:
+    """A whole number above 0, of an option."""
+    if not text.isdecimal() or not 0 < int(text) < 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def amount(text: str) -> float:
+    """A number above 0, of an option."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return number
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ddpm.bench", description=(__doc__ or "").splitlines()[0])
     source = parser.add_mutually_exclusive_group()
@@ -252,12 +271,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     source.add_argument("--config", help="a TOML file")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="section.key=value")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--batch", type=int, help="images of a training step; default: the configuration's")
-    parser.add_argument("--draw", type=int, default=16, help="images that are drawn at once")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3, help="of training in a round")
-    parser.add_argument("--threads", type=int, help="of the CPU")
-    parser.add_argument("--peak", type=float, metavar="GFLOP/S", help="of the device; default: measured")
+    parser.add_argument("--batch", type=whole, help="images of a training step; default: the configuration's")
+    parser.add_argument("--draw", type=whole, default=16, help="images that are drawn at once")
+    parser.add_argument("--rounds", type=whole, default=5)
+    parser.add_argument("--seconds", type=amount, default=3, help="of training in a round")
+    parser.add_argument("--threads", type=whole, help="of the CPU")
+    parser.add_argument("--peak", type=amount, metavar="GFLOP/S", help="of the device; default: measured")
     parser.add_argument("--json", action="store_true", help="as ever: nothing else is printed")
     asked = parser.parse_args(argv)
     if asked.threads:
@@ -265,6 +284,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = [*asked.set, *([f"training.batch_size={asked.batch}"] if asked.batch else [])]
     try:
         config, _ = resolve(asked.config or asked.preset, settings)
+        if config.objective == "consistency":
+            raise EngineError(
+                "training.objective: a consistency tuning begins with a trained run; bench that"
+            )
+        override(config, DDIM)  # before the minutes of training, what could not be drawn afterwards
         found = bench(
             config,
             asked.device,

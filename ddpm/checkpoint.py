@@ -99,8 +99,10 @@ def open_folder(path: Path) -> Checkpoint:
     try:
         state = json.loads((path / STATE).read_text(encoding="utf-8"))
         files = {str(n): int(f["bytes"]) for n, f in state["files"].items()}
-        known = int(state["format"]), int(state["step"]), int(state["images_seen"])
-        if min(known) < 0 or not all(isinstance(f["sha256"], str) for f in state["files"].values()):
+        known = state["format"], state["step"], state["images_seen"]
+        if any(type(number) is not int for number in known) or min(known) < 0:
+            raise ValueError(state)
+        if not all(isinstance(f["sha256"], str) for f in state["files"].values()):
             raise ValueError(state)
     except FileNotFoundError:
         raise CheckpointError(f"{path}: not a whole checkpoint: {STATE} is missing") from None

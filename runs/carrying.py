@@ -37,6 +37,8 @@ def export(
     settings: of [sampling], which weights. RunError where it cannot be carried, with the reasons.
     """
     source = checkpoint_of(run, step)
+    if out.resolve().is_relative_to(run.path.parent.resolve()):
+        raise RunError(f"{out} is in the folder of the runs, where there are only runs; choose another")
     check_can_be_made(out)
     options = [f"--to={to}", f"--dtype={dtype}", f"--name={run.name}"]
     if preset := run.info["preset"]:

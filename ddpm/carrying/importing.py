@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +67,8 @@ def make(folder: Path, target: Path, settings: Sequence[str] = ()) -> dict[str, 
         )
     return {
         "format": "safetensors" if state else "diffusers",
-        "step": step if state else None,
-        "images_seen": images if state else None,
+        "step": step or None,  # of weights whose training nobody knows, a plain folder says 0
+        "images_seen": images or None,
         "parameters": sum(shape.numel() for shape in shapes.values()),
         "dataset": config.data.dataset,
         "preset": _text(state.get("preset")) if state.get("preset") in configfiles.preset_names() else None,
@@ -115,9 +115,23 @@ def _configured(values: Mapping[str, Any], settings: Sequence[str]) -> Config:
         problems.append(f"data.image_size: images would be {mine}; the weights are of {theirs}")
     if (before.diffusion.variance == "learned_range") != (after.diffusion.variance == "learned_range"):
         problems.append("diffusion.variance: whether it is learned is in the weights; it cannot be another")
+    problems += list(_of_the_weights(before, after))
     if problems:
         raise configfiles.ConfigError(problems)
     return after
+
+
+def _of_the_weights(before: Config, after: Config) -> Iterator[str]:
+    """What settings would say of the weights that is not so."""
+    kinds = [c.objective if c.objective == "consistency" or not c.diffuses else "" for c in (before, after)]
+    if kinds[0] != kinds[1]:
+        said = kinds[0] or "a diffusion model"
+        yield f"training.objective: the weights are of {said}; it cannot be {after.training.objective}"
+    if not after.sampling.ema or after.sampling.average is not None:
+        yield "sampling.ema: the weights are one average, and the only ones there are; it must be true"
+    for key in ("ema_decays", "ema_lengths", "ema_snapshots"):
+        if getattr(after.training, key):
+            yield f"training.{key}: the weights are the only ones there are; there is no other average"
 
 
 def _text(value: Any) -> str | None:

@@ -63,7 +63,8 @@ def json_object(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         if isinstance(error, CarryError):
             raise
-        raise CarryError(f"{shown(path)}: not JSON") from None
+        what = f"{error}, which no JSON has" if isinstance(error, _NoNumber) else "not JSON"
+        raise CarryError(f"{shown(path)}: {what}") from None
     if not isinstance(found, dict):
         raise CarryError(f"{shown(path)}: not a JSON object")
     return found
@@ -71,13 +72,18 @@ def json_object(path: Path) -> dict[str, Any]:
 
 def told(value: Any) -> str:
     """A value of somebody's file in a message: short, and on one line."""
-    if not isinstance(value, dict | list):
+    numbers = isinstance(value, list) and len(value) <= 8 and all(type(v) in (int, float) for v in value)
+    if numbers or not isinstance(value, dict | list):
         return json.dumps(value)[:60]
     return f"a list of {len(value)}" if isinstance(value, list) else "an object"
 
 
+class _NoNumber(ValueError):
+    """Infinity or NaN, by its name there."""
+
+
 def _no_number(name: str) -> NoReturn:
-    raise ValueError(name)
+    raise _NoNumber(name)
 
 
 def _reason(error: Exception) -> str:

@@ -30,6 +30,8 @@ _VARIANCES = {
 }
 #: Their schedulers, and the sampler here that does what each does, or the nearest.
 SAMPLERS = {"DDPMScheduler": "ddpm", "DDIMScheduler": "ddim", "PNDMScheduler": "ddim"}
+#: Those that cut each predicted image to [-1, 1] where nothing else is said; the other never does.
+_CLIPPING = ("DDPMScheduler", "DDIMScheduler")
 #: How far alpha-bar and beta may differ from one of our schedules: float32, multiplied up.
 _NEAR = 1e-6
 
@@ -69,7 +71,7 @@ def from_scheduler(found: Mapping[str, Any], name: str) -> tuple[dict[str, Any],
     for key in ("thresholding", "use_karras_sigmas"):
         if found.get(key):
             raise CarryError(f"{name}: {key} is {told(found[key])}; no sampler here does so")
-    clip = found.get("clip_sample", True)
+    clip = found.get("clip_sample", kind in _CLIPPING)
     if type(clip) is not bool or (clip and found.get("clip_sample_range", 1.0) != 1):
         raise CarryError(f"{name}: clip_sample_range is {told(found.get('clip_sample_range'))}; here it is 1")
     predicted = _known(found, "prediction_type", "epsilon", {v: k for k, v in _PREDICTIONS.items()}, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -49,9 +50,48 @@ def test_a_folder_appears_with_all_that_is_in_it(tmp_path: Path) -> None:
         with new_folder(target) as aside:
             (aside / "inner").mkdir()
             (aside / "inner" / "file").write_text("x")
-            assert not target.exists() or not names(target)
+            assert not target.exists() or names(target) == [aside.name]
         assert (target / "inner" / "file").read_text() == "x"
-        assert not aside.exists()
+        assert names(target) == ["inner"]
+        assert not [name for name in names(tmp_path) if name.startswith(".")]
+
+
+def test_an_empty_folder_stays_itself(tmp_path: Path) -> None:
+    """It may be private, a mounted disk, or where a shell stands."""
+    target = tmp_path / ("long" * 60)
+    target.mkdir(mode=0o700)
+    before = target.stat()
+    with new_folder(target) as aside:
+        (aside / "file").write_text("x")
+    after = target.stat()
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+
+
+def test_two_that_fill_one_folder(tmp_path: Path) -> None:
+    """One is whole, the other is told the folder's name."""
+    target = tmp_path / "target"
+
+    def fill() -> None:
+        with new_folder(target) as aside:
+            (aside / "file").write_text("one")
+            target.mkdir()
+            (target / "file").write_text("the other")
+
+    with pytest.raises(OSError, match="not empty") as caught:
+        fill()
+    assert caught.value.filename == str(target)
+    assert (target / "file").read_text() == "the other"
+    assert names(tmp_path) == ["target"]
+
+
+def test_what_killed_processes_left_of_folders_goes_with_the_next(tmp_path: Path) -> None:
+    left, busy = tmp_path / ".filling-17.tmp", tmp_path / ".filling-18.tmp"
+    left.mkdir()
+    busy.mkdir()
+    os.utime(left, (0, 0))
+    with new_folder(tmp_path / "new") as aside:
+        (aside / "file").write_text("x")
+    assert names(tmp_path) == [busy.name, "new"]
 
 
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:

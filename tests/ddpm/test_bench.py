@@ -17,7 +17,7 @@ from ddpm import bench, data, opkinds
 from ddpm.configfiles import resolve
 
 TINY = ("model.channels=8", "model.multipliers=1", "model.attention=", "training.batch_size=4")
-OPTIONS = ["--preset", "digits", "--rounds", "2", "--seconds", "0", "--draw", "2", "--peak", "100"]
+OPTIONS = ["--preset", "digits", "--rounds", "2", "--seconds", "0.01", "--draw", "2", "--peak", "100"]
 #: What an app has and a machine with only the engine lacks.
 NOT_THERE = ("tomli_w", "rich", "sqlalchemy", "textual", "psutil", "platformdirs", "pynvml", "diffusers")
 
@@ -61,6 +61,35 @@ def test_a_bad_value_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> 
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == "training.batch_sise: no such key; did you mean training.batch_size?\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--rounds", "0"), ("--threads", "-1"), ("--draw", "0"), ("--batch", "0"), ("--seconds", "nan"),
+        ("--seconds", "inf"), ("--peak", "0"), ("--peak", "many"),
+    ],
+)  # fmt: skip
+def test_numbers_of_nothing_are_refused(option: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        bench.main([f"{option}={value}"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith(("from 1 on", "above 0"))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--set", "diffusion.timesteps=20"], "sampling.steps: 50"),
+        (["--preset", "mnist-consistency"], "a consistency tuning begins with a trained run"),
+    ],
+)
+def test_what_could_not_be_measured_is_told_at_once(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(bench, "bench")
+    assert bench.main(options) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_steps_are_those_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,7 @@ FOREIGN: list[tuple[str, str, Any, str]] = [
     (UNET, "layers_per_block", True, "layers_per_block is true"),
     (UNET, "layers_per_block", 9, "model.blocks"),
     (UNET, "sample_size", None, "sample_size is null"),
-    (UNET, "sample_size", [8, 8], "sample_size is a list of 2"),
+    (UNET, "sample_size", [8, 8], "sample_size is [8, 8]"),
     (UNET, "sample_size", 9, "sample_size is 9"),
     (UNET, "in_channels", 4, "in_channels is 4"),
     (UNET, "out_channels", 5, "out_channels is 5"),
@@ -117,7 +117,7 @@ def test_an_option_that_no_network_here_has(file: str, key: str, value: Any, sai
         (b"", "not JSON"),
         (b"[1]", "not a JSON object"),
         (b"\xff\xfe{}", "not UTF-8"),
-        (b'{"a": NaN}', "not JSON"),
+        (b'{"a": NaN}', "NaN, which no JSON has"),
         (b"[" * 100_000, "not JSON"),
         (b'{"a": ' + b"9" * 10_000 + b"}", "not JSON"),
         (b" " * 4_000_001, "larger than 4,000,000 bytes"),
@@ -290,6 +290,10 @@ def test_a_data_set_that_cannot_be_guessed(tmp_path: Path) -> None:
         ("diffusion.prediction=v", "diffusion.prediction: the weights are of epsilon"),
         ("diffusion.variance=learned_range", "diffusion.variance: whether it is learned"),
         ("data.image_size=16", "data.image_size: images would be 1×16×16; the weights are of 1×8×8"),
+        ("training.objective=noise2same", "training.objective: the weights are of a diffusion model"),
+        ("sampling.ema=false", "sampling.ema: the weights are one average"),
+        ("training.ema_lengths=0.1", "training.ema_lengths: the weights are the only ones"),
+        ("training.ema_decays=0.5", "training.ema_decays: the weights are the only ones"),
         ("training.stps=1", "did you mean training.steps?"),
         ("data.dataset=mnits", "did you mean mnist?"),
     ],
@@ -339,3 +343,19 @@ def test_nothing_is_written_over(folder: Path, tmp_path: Path) -> None:
     export(saved, tiny(), empty, to="diffusers", told={})
     assert json.loads((empty / "model_index.json").read_text())["_class_name"] == "DDPMPipeline"
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_scheduler_that_never_cuts_is_not_taken_to(folder: Path, tmp_path: Path) -> None:
+    for kind, cuts in (("PNDMScheduler", False), ("DDIMScheduler", True)):
+        edit(folder / SCHEDULER, lambda found, kind=kind: found.update(_class_name=kind))
+        edit(folder / SCHEDULER, lambda found: found.pop("clip_sample", None))
+        assert imported(folder, tmp_path / kind)[1].sampling.clip is cuts
+
+
+def test_steps_that_nobody_knows_stay_unknown(folder: Path, tmp_path: Path) -> None:
+    """From diffusers to a run, from there to plain files, and from them to a run."""
+    told, config, _ = imported(folder, tmp_path / "first")
+    assert told["step"] is None
+    saved = checkpoint.whole(tmp_path / "first")[0].path
+    export(saved, config, tmp_path / "plain", to="safetensors", told={})
+    assert imported(tmp_path / "plain", tmp_path / "second")[0]["step"] is None

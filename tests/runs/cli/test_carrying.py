@@ -107,6 +107,15 @@ def test_what_cannot_be_carried_is_refused(trained: Path, tmp_path: Path) -> Non
     assert not list((home / "runs").iterdir())
 
 
+def test_the_folder_of_the_runs_holds_only_runs(trained: Path) -> None:
+    before = sorted((trained / "runs").rglob("*"))
+    for out in (trained / "runs/0099-x", trained / "runs/0001-base/out"):
+        done = call(trained, "export", "base", str(out), "--to", "safetensors")
+        assert done.returncode == 1
+        assert "is in the folder of the runs, where there are only runs" in done.stderr
+    assert sorted((trained / "runs").rglob("*")) == before
+
+
 def test_a_denoiser_is_refused_by_name(trained: Path, tmp_path: Path) -> None:
     path = Path(call_json(trained, "show", "base")["path"])
     run = RunDirectory(path)
