@@ -72,6 +72,7 @@ def summary(
         "fid_pytorch": None if other is None else other.fid,
         "floor": (main.floor or {}).get("fid"),
         "floor_pytorch": None if other is None else (other.floor or {}).get("fid"),
+        "floor_classifier_fd": (main.floor or {}).get("classifier_fd"),
         "samples": main.samples,
         "nfe": of[id(main)][0],
         **{name: getattr(main, name) for name in SCORES},
