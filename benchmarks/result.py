@@ -3,7 +3,7 @@
     python -m benchmarks.result RUN NAME [--home DIR] [--out docs/results]
 
 RUN is a training whose last checkpoint was evaluated in both conventions (`ddpm-tui evaluate RUN`, and the
-same with `--set evaluation.convention=pytorch-fid`). Writes NAME.json, NAME.png (the first samples of the
+same with `--convention pytorch-fid`). Writes NAME.json, NAME.png (the first samples of the
 evaluation) and NAME/, the averaged weights in bfloat16, which `ddpm-tui import NAME/` takes. Of evaluations
 in one convention the one with the most images counts, of those the latest. What was not measured is null.
 """
