@@ -44,7 +44,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     inside = path.is_dir()
     place = path if inside else path.parent
     place.mkdir(parents=True, exist_ok=True)
-    _sweep_folders(place)
+    sweep_folders(place, _FILLING)
     aside = place / f"{_FILLING}{os.getpid()}.tmp"
     aside.mkdir()
     try:
@@ -77,9 +77,9 @@ def _rename(aside: Path, path: Path) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 
-def _sweep_folders(place: Path) -> None:
-    """Removes what killed processes left of folders that they filled here: nobody is at one for so long."""
-    for left in place.glob(f"{_FILLING}*.tmp"):
+def sweep_folders(place: Path, start: str) -> None:
+    """Removes what killed processes left of folders that they filled in `place`, whose names begin so."""
+    for left in place.glob(f"{start}*"):
         if time.time() - left.stat().st_mtime > _LONG_AGO:
             shutil.rmtree(left, ignore_errors=True)
 

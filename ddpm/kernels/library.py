@@ -10,19 +10,20 @@ import shutil
 import stat
 import subprocess
 import tempfile
-import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import torch  # noqa: F401  (brings the OpenMP runtime that the library shares with it)
 
+from ddpm import atomic
+
 _SOURCES = ("winograd.c", "norm.c")
 _HEADERS = ("vector.h",)
 #: Products and sums may be contracted; nothing else that would change a result.
 _FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-fopenmp", "-fPIC", "-std=gnu11")
-#: Of the folders in which is compiled, and the seconds after which nobody can be at it any more.
-_ASIDE, _LONG_AGO = ".building-", 3600
+#: Of the folders in which is compiled.
+_ASIDE = ".building-"
 _POINTER, _LONG, _INT, _FLOAT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int, ctypes.c_float
 _ARGUMENTS = {
     "winograd_prepare": [_POINTER] * 2 + [_LONG] * 6 + [_INT],
@@ -137,7 +138,7 @@ def _digest(path: Path) -> str:
 
 def _build(compiler: list[str], folder: Path, name: str) -> Path:
     """Compiles aside and moves into place, so that processes that begin together do not meet."""
-    _sweep(folder)
+    atomic.sweep_folders(folder, _ASIDE)
     here = Path(__file__).parent
     with tempfile.TemporaryDirectory(dir=folder, prefix=_ASIDE) as work:
         objects = []
@@ -152,13 +153,6 @@ def _build(compiler: list[str], folder: Path, name: str) -> Path:
         except OSError:
             _run([*compiler, "-shared", "-fopenmp", *objects, "-o", str(made)])
         return made.rename(folder / f"{name}-{_digest(made)}.so")
-
-
-def _sweep(folder: Path) -> None:
-    """Removes what compilations that were killed have left: nobody is at one for so long."""
-    for left in folder.glob(f"{_ASIDE}*"):
-        if time.time() - left.stat().st_mtime > _LONG_AGO:
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def _run(command: list[str]) -> None:
