@@ -53,7 +53,7 @@ def test_a_disk_that_is_too_small_is_told(at: Home) -> None:
     free = shutil.disk_usage(at.path).free
     config = tiny(
         "model.channels=1024",
-        "model.multipliers=16,16",
+        "model.multipliers=1,16",
         "training.milestone_every=1",
         "training.steps=1000000",
     )
