@@ -54,7 +54,9 @@ class Checkpoint:
         """The content of one file, its SHA-256 checked."""
         entry = self.state["files"].get(name)
         if entry is None:
-            raise CheckpointError(f"{self.path}: the checkpoint has no {name}")
+            alone = set(self.state["files"]) == {EMA}
+            only = " (an average of the weights is all that it has)" if alone else ""
+            raise CheckpointError(f"{self.path}: the checkpoint has no {name}{only}")
         try:
             data = (self.path / name).read_bytes()
         except OSError as error:

@@ -54,6 +54,7 @@ def new_import(
     *,
     name: str | None = None,
     tags: Sequence[str] = (),
+    notes: str = "",
     command: Sequence[str] = (),
 ) -> tuple[RunDirectory, list[str]]:
     """A finished training with one checkpoint, made of a folder of weights; and what is to be said of it.
@@ -80,6 +81,7 @@ def new_import(
             stem=_stem(folder, result),
             preset=result["preset"],
             tags=tags,
+            notes=notes,
             data_root=data_root(home, config.data.root),
             command=command,
             imported={"format": result["format"], "folder": str(folder), "sha256": result["sha256"]},

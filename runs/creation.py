@@ -29,6 +29,7 @@ def create_locked(
     stem: str = "run",
     preset: str | None = None,
     tags: Sequence[str] = (),
+    notes: str = "",
     device: str = "auto",
     parent: Mapping[str, Any] | None = None,
     checkpoint: Path | None = None,
@@ -66,7 +67,7 @@ def create_locked(
         "name": "",
         "preset": preset,
         "tags": names.check_tags(tags),
-        "notes": "",
+        "notes": names.check_notes(notes),
         "created_at": utc_now()[:-5] + "Z",  # whole seconds are enough for a person
         "device": device,
         "data_root": data_root and str(data_root),

@@ -36,9 +36,9 @@ def make(folder: Path, target: Path, settings: Sequence[str] = ()) -> dict[str, 
     if not folder.is_dir():
         raise CarryError(f"{shown(folder)}: not a folder")
     state: dict[str, Any] = {}
-    notes = []
+    notes: list[str] = []
     if peerfolder.is_one(folder):
-        values, source = peerfolder.read(folder)
+        values, source, notes = peerfolder.read(folder)
         values = _with_data(values, settings)
         if _named(settings, "data.dataset") is None:
             dataset = values["data"]["dataset"]
@@ -58,7 +58,7 @@ def make(folder: Path, target: Path, settings: Sequence[str] = ()) -> dict[str, 
     weights = safetensors.torch.save(tensors.read(source, shapes))
     step, images = int(state.get("step", 0)), int(state.get("images_seen", 0))
     told = {"step": step, "images_seen": images, "milestone": True, "config": config.to_dict()}
-    saved = checkpoint.write(target, {checkpoint.EMA: weights}, told)
+    saved = _written(target, weights, told)
     (target / "config.toml").write_text(configfiles.dumps(config), encoding="utf-8")
     if config.model.classes and not state:
         notes.append(
@@ -76,6 +76,18 @@ def make(folder: Path, target: Path, settings: Sequence[str] = ()) -> dict[str, 
         "sha256": saved.state["files"][checkpoint.EMA]["sha256"],
         "notes": notes,
     }
+
+
+def _written(target: Path, weights: bytes, state: Mapping[str, Any]) -> checkpoint.Checkpoint:
+    """CarryError where the disk does not take it: what a training would be told then is no help here."""
+    try:
+        return checkpoint.write(target, {checkpoint.EMA: weights}, state)
+    except checkpoint.CheckpointError as error:
+        if not isinstance(cause := error.__cause__, OSError):
+            raise
+        raise CarryError(
+            f"the weights, {len(weights) / 1e6:.1f} MB, could not be written: {cause.strerror or cause}"
+        ) from None
 
 
 def _with_data(values: Mapping[str, dict[str, Any]], settings: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -132,9 +132,9 @@ def from_unet(found: Mapping[str, Any], name: str) -> Network:
     read = _Options(found, name)
     read.check_fixed()
     widths = read.wholes("block_out_channels")
-    if not 1 <= len(widths) <= 8 or widths[0] % 8 or any(w % widths[0] for w in widths):
+    if not 1 <= len(widths) <= 8 or widths[0] % 8 or any(w % widths[0] or w > 16 * widths[0] for w in widths):
         raise read.refused(
-            "block_out_channels", "1 to 8 of them, each a multiple of the first, and that one of 8"
+            "block_out_channels", "1 to 8 of them, each a multiple (up to 16) of the first, and that one of 8"
         )
     down, up = read.blocks("down_block_types", "Down"), read.blocks("up_block_types", "Up")
     if len(down) != len(widths) or up != down[::-1]:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ddpm.carrying import network, reading, schedule
-from ddpm.carrying.reading import CarryError
+from ddpm.carrying.reading import CarryError, told
 from ddpm.config import Config
 from ddpm.datafiles import shown
 
@@ -56,8 +56,9 @@ def is_one(folder: Path) -> bool:
     return any(reading.size(folder / name) is not None for name in (INDEX, NETWORK, f"unet/{NETWORK}"))
 
 
-def read(folder: Path) -> tuple[dict[str, dict[str, Any]], Path]:
-    """(values of a configuration, file of weights). CarryError for all that has no like here.
+def read(folder: Path) -> tuple[dict[str, dict[str, Any]], Path, list[str]]:
+    """(values of a configuration, file of weights, what is to be said of it). CarryError for all that has
+    no like here.
 
     What a configuration cannot be told from such a folder (data set, training) is not in it.
     """
@@ -66,7 +67,8 @@ def read(folder: Path) -> tuple[dict[str, dict[str, Any]], Path]:
     unet_file = reading.first(folder, f"unet/{NETWORK}", NETWORK)
     scheduler_file = reading.first(folder, f"scheduler/{SCHEDULER}", SCHEDULER)
     found = network.from_unet(reading.json_object(unet_file), shown(unet_file))
-    diffusion, sampling = schedule.from_scheduler(reading.json_object(scheduler_file), shown(scheduler_file))
+    said, named = reading.json_object(scheduler_file), shown(scheduler_file)
+    diffusion, sampling = schedule.from_scheduler(said, named)
     if found.learned != (diffusion["variance"] == "learned_range"):
         raise CarryError(
             f"{shown(unet_file)}: out_channels says that a variance is {'' if found.learned else 'not '}"
@@ -74,14 +76,26 @@ def read(folder: Path) -> tuple[dict[str, dict[str, Any]], Path]:
         )
     data = {"image_size": found.size, "channels": found.channels}
     values = {"data": data, "model": found.model, "diffusion": diffusion, "sampling": sampling}
-    return values, reading.first(unet_file.parent, *WEIGHTS)
+    return values, _weights(unet_file.parent), schedule.notes(said, diffusion, SCHEDULER)
+
+
+def _weights(folder: Path) -> Path:
+    """The file of weights. CarryError that tells what else there is: parts of them, a variant."""
+    stem = WEIGHTS[0].partition(".")[0]
+    others = sorted(path.name for path in folder.glob(f"{stem}*") if path.name not in WEIGHTS)
+    if others and not any(reading.size(folder / name) is not None for name in WEIGHTS):
+        raise CarryError(
+            f"{shown(folder)}: there is {told(others[0])} and no {WEIGHTS[0]}; weights in parts and variants "
+            "are not read: save the pipeline without `variant`, in one file (max_shard_size)"
+        )
+    return reading.first(folder, *WEIGHTS)
 
 
 def _check_index(path: Path) -> None:
     index = reading.json_object(path)
     kind, unet = index.get("_class_name"), index.get("unet")
     if kind not in _PIPELINES:
-        raise CarryError(f"{shown(path)}: of a {reading.told(kind)}; {', '.join(_PIPELINES)} can be carried")
+        raise CarryError(f"{shown(path)}: of a {told(kind)}; {', '.join(_PIPELINES)} can be carried")
     if unet != ["diffusers", "UNet2DModel"]:
         raise CarryError(f"{shown(path)}: its unet is no UNet2DModel of diffusers")
 

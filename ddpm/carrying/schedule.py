@@ -80,6 +80,23 @@ def from_scheduler(found: Mapping[str, Any], name: str) -> tuple[dict[str, Any],
     return values, {"sampler": SAMPLERS[kind], "clip": clip}
 
 
+def notes(found: Mapping[str, Any], diffusion: Mapping[str, Any], name: str) -> list[str]:
+    """What a `scheduler_config.json`, read as `diffusion`, says of drawing that is not so here."""
+    usual = {
+        "timestep_spacing": "trailing" if diffusion["zero_terminal_snr"] else "leading",
+        "steps_offset": 0,
+        "set_alpha_to_one": True,
+    }
+    left = [
+        f"{name}: {key} is {told(found[key])}: left out, sampling.spacing chooses the timesteps here"
+        for key, value in usual.items()
+        if found.get(key) not in (None, value)
+    ]
+    if found.get("_class_name") == "PNDMScheduler":
+        left.append(f"{name}: of a PNDMScheduler; here it draws by ddim")
+    return left
+
+
 def _known(found: Mapping[str, Any], key: str, default: str, names: Mapping[str, str], file: str) -> str:
     value = found.get(key, default)
     if not isinstance(value, str) or value not in names:

@@ -40,14 +40,13 @@ def arguments(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     from ddpm import configfiles
     from runs.carrying import new_import
-    from runs.cli.opening import open_catalogue, open_home
+    from runs.cli.opening import open_home, open_to_read
     from runs.cli.output import print_json, say
     from runs.cli.parser import UsageError
     from runs.cli.records import detail_record
     from runs.cli.starting import check_naming
     from runs.cli.waiting import Waiting
     from runs.home import absolute
-    from runs.names import check_notes
     from runs.text import printable
 
     check_naming(args)
@@ -63,13 +62,17 @@ def run(args: argparse.Namespace) -> int:
     home = open_home(args)
     with Waiting("carrying"):
         made, notes = new_import(
-            home, folder, settings, name=args.name, tags=tuple(args.tag), command=args.command
+            home,
+            folder,
+            settings,
+            name=args.name,
+            tags=tuple(args.tag),
+            notes=args.note or "",
+            command=args.command,
         )
-    if args.note:
-        made.edit(notes=check_notes(args.note))
     for note in notes:
         say(f"note: {note}")
-    with open_catalogue(home) as catalogue:
+    with open_to_read(args) as catalogue:  # the run is made, whether or not a full disk has room for more
         detail = catalogue.detail(catalogue.at(made.path).id)
     if args.json:
         print_json(detail_record(detail))

@@ -1,5 +1,6 @@
 """Folders of others: what is broken, foreign or made to do harm is refused in one line that names it."""
 
+import errno
 import json
 import os
 import pickle
@@ -63,7 +64,7 @@ FOREIGN: list[tuple[str, str, Any, str]] = [
     (UNET, "up_block_types", ["UpBlock2D", "UpBlock2D"], "up_block_types"),
     (UNET, "block_out_channels", [8, 12], "block_out_channels"),
     (UNET, "block_out_channels", [8], "up_block_types"),
-    (UNET, "block_out_channels", [8, 8 * 17], "model.multipliers"),
+    (UNET, "block_out_channels", [8, 8 * 17], "each a multiple (up to 16) of the first"),
     (UNET, "block_out_channels", [10**9, 10**9], "block_out_channels"),
     (UNET, "block_out_channels", None, "block_out_channels is null"),
     (UNET, "layers_per_block", 10**30, "layers_per_block"),
@@ -162,6 +163,25 @@ def test_what_is_no_file(what: str, file: str, folder: Path) -> None:
         path.symlink_to({"device": "/dev/zero", "loop": path.name, "dangling": "nowhere"}[what])
     said = refusal(folder)
     assert "missing" in said if what == "dangling" else "not a file" in said or "cannot be read" in said
+
+
+@pytest.mark.parametrize("name", ["model.fp16.safetensors", "model-00001-of-00002.safetensors"])
+def test_weights_in_parts_or_a_variant(name: str, folder: Path) -> None:
+    (folder / WEIGHTS).rename(folder / "unet" / f"diffusion_pytorch_{name}")
+    said = refusal(folder)
+    assert f'there is "diffusion_pytorch_{name}" and no diffusion_pytorch_model.safetensors' in said
+    assert "save the pipeline without `variant`, in one file" in said
+
+
+def test_a_disk_that_is_full(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(checkpoint, "_write_synced", full)
+    target = folder.parent / "run"
+    target.mkdir()
+    with pytest.raises(CarryError, match=r"^the weights, 0.\d MB, could not be written: No space left on"):
+        importing.make(folder, target)
 
 
 def test_links_to_files_are_followed(folder: Path, tmp_path: Path) -> None:
@@ -350,6 +370,34 @@ def test_a_scheduler_that_never_cuts_is_not_taken_to(folder: Path, tmp_path: Pat
         edit(folder / SCHEDULER, lambda found, kind=kind: found.update(_class_name=kind))
         edit(folder / SCHEDULER, lambda found: found.pop("clip_sample", None))
         assert imported(folder, tmp_path / kind)[1].sampling.clip is cuts
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, []),
+        ({"timestep_spacing": None, "set_alpha_to_one": True, "steps_offset": 0}, []),
+        ({"timestep_spacing": "trailing"}, ['timestep_spacing is "trailing": left out']),
+        ({"steps_offset": 1, "set_alpha_to_one": False}, ["steps_offset is 1", "set_alpha_to_one is false"]),
+        ({"_class_name": "PNDMScheduler"}, ["of a PNDMScheduler; here it draws by ddim"]),
+    ],
+)
+def test_what_a_scheduler_says_of_drawing_and_is_left_out_is_told(
+    changes: dict[str, Any], said: list[str], folder: Path, tmp_path: Path
+) -> None:
+    edit(folder / SCHEDULER, lambda found: found.update(changes))
+    notes = imported(folder, tmp_path / "run")[0]["notes"]
+    told = [note for note in notes if note.startswith("scheduler_config.json: ")]
+    assert len(told) == len(said)
+    assert all(part in note for part, note in zip(said, told, strict=True))
+
+
+def test_our_own_zero_signal_at_the_end_needs_no_note(tmp_path: Path) -> None:
+    config = tiny("diffusion.zero_terminal_snr=true", "diffusion.prediction=v")
+    _, folder = exported(config, tmp_path)
+    told, back, _ = imported(folder, tmp_path / "run")
+    assert back.diffusion.zero_terminal_snr
+    assert not [note for note in told["notes"] if "scheduler" in note]
 
 
 def test_steps_that_nobody_knows_stay_unknown(folder: Path, tmp_path: Path) -> None:

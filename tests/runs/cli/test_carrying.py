@@ -130,6 +130,15 @@ def test_a_denoiser_is_refused_by_name(trained: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_of_an_import_there_are_no_other_weights(trained: Path, tmp_path: Path) -> None:
+    export(trained, "base", "safetensors", tmp_path / "out")
+    home = tmp_path / "home"
+    assert call(home, "import", str(tmp_path / "out"), "--name", "it").returncode == 0
+    done = call(home, "export", "it", "--to", "safetensors", str(tmp_path / "raw"), "--raw")
+    assert done.returncode == 1
+    assert "has no model.safetensors (an average of the weights is all that it has)" in done.stderr
+
+
 def test_a_name_that_is_taken_leaves_nothing_behind(trained: Path, tmp_path: Path) -> None:
     export(trained, "base", "safetensors", tmp_path / "out")
     before = sorted((trained / "runs").iterdir())

@@ -62,6 +62,22 @@ def test_a_sync_that_cannot_write_falls_back_too(
     assert "first" in capsys.readouterr().out
 
 
+def test_an_import_is_made_where_the_catalogue_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    true = sync.sync
+    monkeypatch.setattr(
+        sync, "sync", lambda d, h, probe: true(d, h, probe=probe) if d.path == database.MEMORY else full()
+    )
+    weights = Path(__file__).parents[3] / "docs" / "results" / "mnist-cpu"
+    assert main(["--home", str(tmp_path), "import", str(weights), "--name", "it", "--note", "kept"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("it (#1) is made of ")
+    assert "no space left on its disk; read from the run directories instead" in err
+    [run] = (tmp_path / "runs").iterdir()
+    assert json.loads((run / "run.json").read_text())["notes"] == "kept"
+
+
 def test_two_runs_of_one_number_are_told_apart_in_memory_and_not_rewritten(tmp_path: Path) -> None:
     home = find(str(tmp_path))
     runs = [record(home, "first"), record(home, "second")]
