@@ -4,9 +4,10 @@
                                  [--nfe 5 10 20 50 1000] [--spacing NAME] [--weights FILE]
 
 RUN is a run directory with a checkpoint. A solver takes as many steps as the evaluations allow: Heun's 10
-evaluations are 5 steps and take 9. All draw the images of the same seed. 1,000 evaluations are for ddpm.
-What is done is kept in DIR, batch by batch, so that it can be stopped and continued; the table of all that is
-kept is printed at the end. 2,000 images do for ranking: their FID is above that of 10,000.
+evaluations are 5 steps and take 9. All draw the images of the same seed, DDIM both without fresh noise (eta
+0) and with as much as DDPM's smaller variance has (eta 1). 1,000 evaluations are for ddpm. What is done is
+kept in DIR, batch by batch, so that it can be stopped and continued; the table of all that is kept is printed
+at the end. 2,000 images do for ranking: their FID is above that of 10,000.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from ddpm.events import Evaluated
 SOLVERS = tuple(name for name in get_args(Sampler) if name != "consistency")  # of networks tuned for it
 #: The one sampler that is worth so many evaluations, and how many.
 LONG, LONG_NFE = "ddpm", 1000
+#: How much fresh noise a solver is tried with, where it is to choose.
+ETAS = {"ddim": (0.0, 1.0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +41,17 @@ class Cell:
     solver: str
     nfe: int  #: at most; Heun's are one fewer where they are even
     spacing: str
+    eta: float = 0.0
 
     @property
     def name(self) -> str:
-        return f"{self.solver}-{self.nfe:04d}-{self.spacing}"
+        return f"{self.solver}-{self.nfe:04d}-{self.spacing}" + (f"-eta{self.eta:g}" if self.eta else "")
 
     def config(self, trained: Config, samples: int) -> Config:
         steps = (self.nfe + 1) // 2 if self.solver == "heun" else self.nfe
         values = trained.model_dump()
         values["sampling"] |= {
-            "sampler": self.solver, "steps": steps, "spacing": self.spacing, "eta": 0.0, "clip": True,
+            "sampler": self.solver, "steps": steps, "spacing": self.spacing, "eta": self.eta, "clip": True,
             "seed": 0, "ema": True, "batch_size": 250,
         }  # fmt: skip
         values["evaluation"] |= {"samples": samples, "companions": False, "convention": "tensorflow"}
@@ -59,24 +63,24 @@ def cells(solvers: Sequence[str], evaluations: Sequence[int], spacing: str) -> I
     for nfe in sorted(evaluations):
         for solver in solvers:
             if nfe < LONG_NFE or solver == LONG:
-                yield Cell(solver, nfe, spacing if nfe < LONG_NFE else "uniform")
+                for eta in ETAS.get(solver, (0.0,)):
+                    yield Cell(solver, nfe, spacing if nfe < LONG_NFE else "uniform", eta)
 
 
 def table(kept: Sequence[dict[str, Any]]) -> list[str]:
     """Markdown: a row for each solver and spacing, a column for each number of evaluations."""
-    found = {(r["solver"], r["spacing"], r["nfe"]): r["fid"] for r in kept}
-    columns = sorted({nfe for _, _, nfe in found})
-    rows = sorted(
-        {(solver, spacing) for solver, spacing, _ in found}, key=lambda r: (r[1], SOLVERS.index(r[0]))
-    )
+    found = {(r["solver"], r.get("eta", 0.0), r["spacing"], r["nfe"]): r["fid"] for r in kept}
+    columns = sorted({nfe for *_, nfe in found})
+    rows = sorted({key[:3] for key in found}, key=lambda r: (r[2], SOLVERS.index(r[0]), r[1]))
     lines = [
         "| solver | spacing | " + " | ".join(f"{nfe:,}" for nfe in columns) + " |",
         "| --- | --- |" + " ---: |" * len(columns),
     ]
-    for solver, spacing in rows:
-        scores = (found.get((solver, spacing, nfe)) for nfe in columns)
+    for solver, eta, spacing in rows:
+        scores = (found.get((solver, eta, spacing, nfe)) for nfe in columns)
         texts = ("" if score is None else f"{score:.2f}" for score in scores)
-        lines.append(f"| {solver} | {spacing} | " + " | ".join(texts) + " |")
+        title = f"{solver}, eta {eta:g}" if eta else solver
+        lines.append(f"| {title} | {spacing} | " + " | ".join(texts) + " |")
     return lines
 
 
@@ -89,7 +93,7 @@ def measure(cell: Cell, trained: Config, samples: int, folder: Path, places: Pla
     for event in Evaluation(config, folder, keep / cell.name, places=places, device="cpu"):
         if isinstance(event, Evaluated):
             record = {
-                "solver": cell.solver, "nfe": cell.nfe, "spacing": cell.spacing,
+                "solver": cell.solver, "nfe": cell.nfe, "spacing": cell.spacing, "eta": cell.eta,
                 "evaluations": config.sampling.evaluations(config.diffusion.timesteps),
                 "fid": event.fid, "classifier_fd": event.classifier_fd, "samples": samples,
                 "protocol": event.protocol,

@@ -22,14 +22,25 @@ def test_cells_take_no_more_evaluations_than_told() -> None:
         assert cell.nfe - 1 <= taken <= cell.nfe
 
 
+def test_ddim_is_tried_with_and_without_fresh_noise() -> None:
+    without, with_noise = cells(["ddim"], [10], "quadratic")
+    assert [without.name, with_noise.name] == ["ddim-0010-quadratic", "ddim-0010-quadratic-eta1"]
+    trained = resolve("mnist")[0]
+    assert [cell.config(trained, 100).sampling.eta for cell in (without, with_noise)] == [0.0, 1.0]
+
+
 def test_the_table_has_a_row_for_each_solver_and_holes_where_nothing_is_known() -> None:
     kept = [
         {"solver": "unipc", "spacing": "uniform", "nfe": 10, "fid": 7.126},
         {"solver": "ddpm", "spacing": "uniform", "nfe": 1000, "fid": 5.0},
+        {"solver": "ddim", "eta": 0.0, "spacing": "quadratic", "nfe": 10, "fid": 8.0},
+        {"solver": "ddim", "eta": 1.0, "spacing": "quadratic", "nfe": 10, "fid": 6.0},
     ]
     assert table(kept) == [
         "| solver | spacing | 10 | 1,000 |",
         "| --- | --- | ---: | ---: |",
+        "| ddim | quadratic | 8.00 |  |",
+        "| ddim, eta 1 | quadratic | 6.00 |  |",
         "| ddpm | uniform |  | 5.00 |",
         "| unipc | uniform | 7.13 |  |",
     ]
