@@ -4,10 +4,10 @@
                                  [--nfe 5 10 20 50 1000] [--spacing NAME] [--weights FILE]
 
 RUN is a run directory with a checkpoint. A solver takes as many steps as the evaluations allow: Heun's 10
-evaluations are 5 steps and take 9. All draw the images of the same seed, DDIM both without fresh noise (eta
-0) and with as much as DDPM's smaller variance has (eta 1). 1,000 evaluations are for ddpm. What is done is
-kept in DIR, batch by batch, so that it can be stopped and continued; the table of all that is kept is printed
-at the end. 2,000 images do for ranking: their FID is above that of 10,000.
+evaluations are 5 steps and take 9. All draw the images of the same seed, DDIM and DPM-Solver++ 2M both
+without fresh noise (eta 0) and with as much as DDPM's smaller variance has (eta 1). 1,000 evaluations are for
+ddpm. What is done is kept in DIR, batch by batch, so that it can be stopped and continued; the table of all
+that is kept is printed at the end. 2,000 images do for ranking: their FID is above that of 10,000.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SOLVERS = tuple(name for name in get_args(Sampler) if name != "consistency")  # 
 #: The one sampler that is worth so many evaluations, and how many.
 LONG, LONG_NFE = "ddpm", 1000
 #: How much fresh noise a solver is tried with, where it is to choose.
-ETAS = {"ddim": (0.0, 1.0)}
+ETAS = {"ddim": (0.0, 1.0), "dpmpp-2m": (0.0, 1.0)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ Sampler = Literal["ddpm", "ddim", "euler", "heun", "dpmpp-2m", "dpmpp-3m", "unip
 #: Steps of a sampler where none are asked for; ddpm takes every timestep.
 USUAL_STEPS: dict[str, int] = {"ddim": 50, "euler": 50, "heun": 18, "consistency": 2}
 
+#: Whose steps take as much fresh noise as `eta` says.
+WITH_NOISE = ("ddim", "dpmpp-2m", "dpmpp-3m")
+
 #: What works where nothing of the image is left at the last timestep: the rest divide by it.
 WITHOUT_SIGNAL = ("ddpm", "ddim", "consistency")
 
@@ -32,7 +35,9 @@ class SamplingConfig(Section):
         description="Steps from noise to image, a network evaluation each (heun two, but one in the last); "
         "unset: ddpm all timesteps, ddim and euler 50, heun 18, consistency 2, the others 20",
     )
-    eta: float = Field(0.0, ge=0.0, le=1.0, description="Noise of DDIM: 0 deterministic, 1 ancestral")
+    eta: float = Field(
+        0.0, ge=0.0, le=1.0, description="Fresh noise of ddim, dpmpp-2m and dpmpp-3m: 0 none, 1 as ddpm"
+    )
     spacing: Literal["uniform", "quadratic", "log_snr", "karras"] = Field(
         "uniform",
         description="Timesteps used: evenly, densely near the image, evenly in log-SNR, or by Karras et al.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ddpm import portions, schedules
 from ddpm.config import Config, SamplingConfig
+from ddpm.config_sampling import WITH_NOISE
 from ddpm.diffusion import split, x0_of
 from ddpm.randomness import normal
 from ddpm.samplers.consistency import consistency, consistency_times
@@ -17,13 +18,14 @@ from ddpm.samplers.ddim import ddim
 from ddpm.samplers.ddpm import ddpm
 from ddpm.samplers.dpmpp import dpmpp
 from ddpm.samplers.ipndm import ipndm
-from ddpm.samplers.levels import Level, levels, time_grid
+from ddpm.samplers.levels import levels, time_grid
 from ddpm.samplers.sigma import euler, heun
-from ddpm.samplers.steps import Denoised, Denoiser, Noise, SampleStep
+from ddpm.samplers.steps import Denoised, Noise, SampleStep
 from ddpm.samplers.unipc import unipc
 
-#: Those without options, which solve the probability flow from x_T.
-SOLVERS: dict[str, Callable[[Denoiser, Sequence[Level], Noise], Iterator[SampleStep]]] = {
+#: Those that solve the probability flow from x_T; those of WITH_NOISE take `eta`, with which they do not.
+SOLVERS: dict[str, Callable[..., Iterator[SampleStep]]] = {
+    "ddim": ddim,
     "euler": euler,
     "heun": heun,
     "dpmpp-2m": partial(dpmpp, order=2),
@@ -80,10 +82,9 @@ def draw_with(
     way = levels(schedule, time_grid(schedule, steps, sampling.spacing, sampling.rho))
     if sampling.sampler == "ddpm":
         yield from ddpm(denoise, way, noise, variance=config.diffusion.variance)
-    elif sampling.sampler == "ddim":
-        yield from ddim(denoise, way, noise, eta=sampling.eta)
     else:
-        yield from SOLVERS[sampling.sampler](denoise, way, noise)
+        options = {"eta": sampling.eta} if sampling.sampler in WITH_NOISE else {}
+        yield from SOLVERS[sampling.sampler](denoise, way, noise, **options)
 
 
 class NetworkDenoiser:

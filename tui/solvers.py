@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from ddpm import configfiles
 from ddpm.config import Config
-from ddpm.config_sampling import Sampler
+from ddpm.config_sampling import WITH_NOISE, Sampler
 from ddpm.configfiles import ConfigError
 
 #: Step counts to go through.
@@ -53,9 +53,9 @@ def solvers(config: Config) -> list[str]:
 
 
 def title(config: Config, sampler: str) -> str:
-    """A solver's name; of DDIM with the noise that the run adds, as it draws other images then."""
+    """A solver's name; with the noise that the run adds, where it adds any, as it draws other images then."""
     eta = config.sampling.eta
-    return f"ddim\neta {eta:g}" if sampler == "ddim" and eta else sampler
+    return f"{sampler}\neta {eta:g}" if sampler in WITH_NOISE and eta else sampler
 
 
 def _goes(config: Config, sampler: str) -> bool:

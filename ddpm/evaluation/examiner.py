@@ -12,6 +12,7 @@ import torch
 
 from ddpm import averages
 from ddpm.config import Config
+from ddpm.config_sampling import WITH_NOISE
 from ddpm.evaluation import classifier, locating, reference, scores
 from ddpm.evaluation.drawing import Drawing, First
 from ddpm.evaluation.drawnfeatures import DrawnFeatures
@@ -195,6 +196,7 @@ class Examiner:
 def sampling_protocol(config: Config) -> dict[str, Any]:
     """How images are drawn, as far as it decides what a score may be compared with."""
     sampling = config.sampling
+    noisy = sampling.sampler in WITH_NOISE and (sampling.sampler == "ddim" or sampling.eta > 0)
     more: dict[str, Any] = {} if sampling.clip else {"clip": False}
     if sampling.spacing == "karras":
         more["rho"] = sampling.rho
@@ -206,7 +208,7 @@ def sampling_protocol(config: Config) -> dict[str, Any]:
         "sampler": sampling.sampler,
         "steps": sampling.resolved_steps(config.diffusion.timesteps),
         "spacing": sampling.spacing,
-        "eta": sampling.eta if sampling.sampler == "ddim" else None,
+        "eta": sampling.eta if noisy else None,
         "variance": config.diffusion.variance if sampling.sampler == "ddpm" else None,
         **averages.told(config.training, sampling),
         **more,

@@ -24,8 +24,8 @@ class Protocol:
         digits are also judged by another classifier than the one that comes along;
     reference: "dataset", "split", "shape" [C, H, W], "images" (how many) and "data" (hash of the pixels);
     samples: how many images were compared with it; None where statistics from a file do not say;
-    sampling: "sampler", "steps", "spacing", "eta" (of ddim), "variance" (of ddpm), "weights" ("ema" or
-        "model") and "ema_decay", of a power-function average "ema_length";
+    sampling: "sampler", "steps", "spacing", "eta" (of ddim, and above 0 of others), "variance" (of ddpm),
+        "weights" ("ema" or "model") and "ema_decay", of a power-function average "ema_length";
         None for images that no sampler of ours drew;
     companions: what the other scores depend on: "kid_block", "neighbours", "reference_features",
         "classifier" (hash). Not part of the identity.

@@ -1,4 +1,4 @@
-"""DPM-Solver++ (Lu et al. 2022): multistep, of the image predicted, exact in the linear part."""
+"""DPM-Solver++ and SDE-DPM-Solver++ (Lu et al. 2022): multistep, of the image predicted, else exact."""
 
 from __future__ import annotations
 
@@ -20,9 +20,18 @@ Past = Sequence[tuple[float, Tensor]]
 
 
 def dpmpp(
-    denoise: Denoiser, levels: Sequence[Level], noise: Noise, *, order: Literal[2, 3] = 2
+    denoise: Denoiser,
+    levels: Sequence[Level],
+    noise: Noise,
+    *,
+    order: Literal[2, 3] = 2,
+    eta: float = 0.0,
 ) -> Iterator[SampleStep]:
     """Draws images step by step down the `levels`; one evaluation of `denoise` each.
+
+    eta: 0 solves the probability flow, 1 the reverse process with its noise (SDE-DPM-Solver++, in the
+    appendix); between them a step has eta times that noise, and forgets as much of x. Of first order it is
+    DDIM.
 
     2M is algorithm 2 of the paper; 3M has the quadratic term too. (The paper's released code, and others
     after it, count that term half, which makes 3M of second order.) The first steps are of the order that
@@ -34,7 +43,9 @@ def dpmpp(
         x_0 = denoise(x, now.time).x_0
         past = [(now.half_log_snr, x_0), *past[:2]]
         taken = order_of_step(i, levels, order)
-        x = _step(x, past[:taken], now, below)
+        x = _step(x, past[:taken], now, below, eta)
+        if eta and below.sigma:
+            x = x + below.sigma * math.sqrt(_fresh(now, below, eta)) * noise(i + 1)
         yield SampleStep(i + 1, total, now.time, x, x_0)
 
 
@@ -50,22 +61,31 @@ def order_of_step(index: int, levels: Sequence[Level], order: int, few: int = FE
     return min(possible, total - index) if total < few or index == total - 1 else possible
 
 
-def _step(x: Tensor, past: Past, now: Level, below: Level) -> Tensor:
-    """One step by the polynomial of x_0 over lambda through the past, integrated exactly (eq. 9 there)."""
+def _fresh(now: Level, below: Level, eta: float) -> float:
+    """Share of the noise in x_below, by variance, that is fresh: DDIM's (Song et al. 2021, eq. 16)."""
+    return -(eta**2) * math.expm1(2 * (now.half_log_snr - below.half_log_snr))
+
+
+def _step(x: Tensor, past: Past, now: Level, below: Level, eta: float) -> Tensor:
+    """One step by the polynomial of x_0 over lambda through the past, integrated exactly (eq. 9 there).
+
+    As much noise as will be fresh is forgotten of x: it is a longer step for it and for the weight of x_0.
+    """
     h = below.half_log_snr - now.half_log_snr
-    phi_1 = math.expm1(-h)
-    found = below.sigma / now.sigma * x - below.alpha * phi_1 * past[0][1]
+    forgotten = -math.log1p(-_fresh(now, below, eta)) / 2 if eta and below.sigma else 0.0
+    wide = h + forgotten
+    phi_1 = math.expm1(-wide)
+    found = below.sigma / now.sigma * math.exp(-forgotten) * x - below.alpha * phi_1 * past[0][1]
     if len(past) == 1:
         return found
     first = _slope(past[0], past[1]) * h
     if len(past) == 2:
         return found - below.alpha * phi_1 / 2 * first
     older = _slope(past[1], past[2]) * h
-    wide = (past[0][0] - past[2][0]) / h  # r_0 + r_1
-    second = (first - older) / wide
+    second = (first - older) / ((past[0][0] - past[2][0]) / h)  # by r_0 + r_1
     first = first + (past[0][0] - past[1][0]) / h * second
-    linear = 1 + phi_1 / h  # the integral of h e^(-h(1-s)) s over 0 … 1, and of s² next
-    quadratic = 1 - 2 * linear / h
+    linear = 1 + phi_1 / wide  # the integral of w e^(-w(1-s)) s over 0 … 1, and of s² next
+    quadratic = 1 - 2 * linear / wide
     return found + below.alpha * linear * first + below.alpha * quadratic * second
 
 

@@ -30,7 +30,7 @@ OPTIONS = {
         "ddpm, ddim, euler, heun, dpmpp-2m, dpmpp-3m, unipc, ipndm, or consistency of a network tuned for it",
     ),
     "steps": (("--steps",), "steps per image: a network evaluation each, heun two but one in the last"),
-    "eta": (("--eta",), "noise of DDIM: 0 deterministic, 1 ancestral"),
+    "eta": (("--eta",), "fresh noise of ddim, dpmpp-2m, dpmpp-3m: 0 none, 1 as ddpm"),
     "spacing": (("--spacing",), "timesteps used: uniform, quadratic, log_snr or karras"),
     "rho": (("--rho",), "karras: above 1 denser near the image"),
     "clip": (("--clip",), "cut predicted images to the range of pixels: true or false"),

@@ -75,4 +75,5 @@ def test_solvers_go_round_and_ddim_tells_its_noise() -> None:
     assert solvers.with_solver(attempt, -1, ["a", "b"]).sampler == "a"
     assert solvers.title(config_of("sampling.eta=0.5"), "ddim") == "ddim\neta 0.5"
     assert solvers.title(config_of("sampling.eta=0"), "ddim") == "ddim"
+    assert solvers.title(config_of("sampling.eta=0.5"), "dpmpp-2m") == "dpmpp-2m\neta 0.5"
     assert solvers.title(config_of("sampling.eta=0.5"), "heun") == "heun"

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from ddpm.configfiles import override, resolve
+from ddpm.evaluation.examiner import sampling_protocol
 from ddpm.evaluation.protocol import Protocol, differences, identity
 
 BASE = Protocol(
@@ -63,3 +65,19 @@ def test_what_is_none_says_as_much_as_what_is_left_out() -> None:
     later = replace(BASE, sampling={**(BASE.sampling or {}), "variance": None})
     assert later.id == BASE.id
     assert differences(later.to_dict(), BASE.to_dict()) == []
+
+
+@pytest.mark.parametrize(
+    ("sampler", "eta", "told"),
+    [
+        ("ddim", 0.0, 0.0),
+        ("ddim", 1.0, 1.0),
+        ("dpmpp-2m", 0.0, None),
+        ("dpmpp-2m", 1.0, 1.0),
+        ("unipc", 1.0, None),
+    ],
+)
+def test_fresh_noise_is_told_where_there_is_any(sampler: str, eta: float, told: float | None) -> None:
+    """Of DDIM always; of those that once had none only above 0, so that older scores stay comparable."""
+    config = override(resolve("mnist")[0], [f"sampling.sampler={sampler}", f"sampling.eta={eta}"])
+    assert sampling_protocol(config)["eta"] == told

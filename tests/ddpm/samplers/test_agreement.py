@@ -93,6 +93,26 @@ def test_dpm_solver_of_second_order(steps: int) -> None:
 
 
 @pytest.mark.parametrize("steps", [5, 14, 20])
+def test_dpm_solver_with_noise(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SDE-DPM-Solver++, with the noise that they draw handed to both."""
+    peer = diffusers.DPMSolverMultistepScheduler(
+        **BETAS, algorithm_type="sde-dpmsolver++", solver_order=2, final_sigmas_type="zero"
+    )
+    peer.set_timesteps(steps)
+    drawn: list[Tensor] = []
+
+    def fresh(shape: object, **_: object) -> Tensor:
+        generator = torch.Generator().manual_seed(len(drawn) + 1)
+        drawn.append(torch.randn(SHAPE, generator=generator, dtype=torch.float64))
+        return drawn[-1]
+
+    monkeypatch.setattr("diffusers.schedulers.scheduling_dpmsolver_multistep.randn_tensor", fresh)
+    times, states = theirs(peer)
+    noise: Noise = lambda draw: start() if draw == 0 else drawn[draw - 1]  # noqa: E731
+    assert_alike(list(dpmpp(denoise, levels(SCHEDULE, times), noise, order=2, eta=1.0)), states)
+
+
+@pytest.mark.parametrize("steps", [5, 14, 20])
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_unipc(steps: int, order: int) -> None:
     peer = diffusers.UniPCMultistepScheduler(**BETAS, solver_order=order, final_sigmas_type="zero")
