@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from runs import files
@@ -63,3 +63,10 @@ def words(found: Iterable[LikelihoodRow]) -> dict[str, str]:
 def number(row: LikelihoodRow) -> str:
     """ "3.512 ± 0.021"."""
     return f"{row.bits_per_dim:.3f}" + ("" if row.error is None else f" ± {row.error:.3f}")
+
+
+def contrast(found: Sequence[Sequence[LikelihoodRow]]) -> dict[str, list[str | None]]:
+    """{"bits/dim, test": ["3.530 ± 0.020", None]}: of several runs, the parts that any of them has."""
+    by_part = [{row.split: number(row) for row in rows} for rows in found]
+    parts = [split for split in SPLITS if any(split in rows for rows in by_part)]
+    return {f"bits/dim, {split}": [rows.get(split) for rows in by_part] for split in parts}

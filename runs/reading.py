@@ -10,7 +10,15 @@ from sqlalchemy import Connection, select
 from runs import evaluations, files, likelihoods
 from runs.home import Home
 from runs.record import Progress
-from runs.rows import CheckpointRow, DenoisingRow, RestoredRow, RunDetail, RunRow, SampleRow
+from runs.rows import (
+    CheckpointRow,
+    DenoisingRow,
+    LikelihoodRow,
+    RestoredRow,
+    RunDetail,
+    RunRow,
+    SampleRow,
+)
 from runs.schema import checkpoint, record, run, sample
 
 #: In the order of RunRow, with the directory's name in place of its path.
@@ -60,9 +68,22 @@ def detail_of(connection: Connection, run_id: int, home: Home) -> RunDetail | No
         parent_step=None if row.kind == "train" else progress.step,
         evaluations=evaluations.of_run(connection, run_id),
         restored=_restored(progress, row),
-        likelihood=likelihoods.rows(progress.likelihood),
+        likelihood=_likelihood(connection, row, rest.uuid, progress),
         evaluating=evaluations.evaluating(progress.evaluating) if row.status == "running" else None,
     )
+
+
+def _likelihood(
+    connection: Connection, row: RunRow, uuid: str, progress: Progress
+) -> tuple[LikelihoodRow, ...]:
+    """What the run itself has come to; of a training, the newest run of it that came to anything."""
+    if row.kind != "train":
+        return likelihoods.rows(progress.likelihood)
+    newest = select(record.c.progress).join(run).where(run.c.parent_uuid == uuid, run.c.kind == "likelihood")
+    for found in connection.execute(newest.order_by(run.c.id.desc())).scalars():
+        if measured := likelihoods.rows(Progress.load(found).likelihood):
+            return measured
+    return ()
 
 
 def _checkpoints(connection: Connection, row: RunRow) -> tuple[CheckpointRow, ...]:

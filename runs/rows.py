@@ -149,7 +149,8 @@ class RunDetail:
     evaluating: EvaluatingRow | None = None  #: while an evaluation works
     parent_step: int | None = None  #: of the checkpoint that a run which is no training works with
     restored: RestoredRow | None = None  #: what a restoring run has come to
-    likelihood: tuple[LikelihoodRow, ...] = ()  #: what a likelihood run has come to, a row for each part
+    #: What a likelihood run has come to, or the newest of a training's, a row for each part.
+    likelihood: tuple[LikelihoodRow, ...] = ()
 
     @property
     def fid_protocol(self) -> FidProtocol | None:

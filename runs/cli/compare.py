@@ -107,12 +107,19 @@ def _print_json(details: list[RunDetail], settings: dict[str, list[Any]], fids: 
     from runs.cli.records import row_record
 
     print_json(
-        {"runs": [row_record(d.row, d.fid_protocol) for d in details], "config": settings, "fid": fids}
+        {
+            "runs": [row_record(d.row, d.fid_protocol) for d in details],
+            "config": settings,
+            "fid": fids,
+            "bits_per_dim": [{part.split: part.bits_per_dim for part in d.likelihood} for d in details],
+        }
     )
 
 
 def _print(details: list[RunDetail], settings: dict[str, list[Any]], fids: Fids) -> None:
+    from runs import likelihoods
     from runs.cli.output import Column, print_table, say, status_text
+    from runs.humanize import UNKNOWN
 
     columns = [Column("", least=10), *(Column(f"#{d.row.id} {d.row.name}", least=10) for d in details)]
     rows: list[Any] = [["status", *(status_text(d.row.status) for d in details)]]
@@ -122,6 +129,8 @@ def _print(details: list[RunDetail], settings: dict[str, list[Any]], fids: Fids)
         if any(v is not None for v in values):
             rows.append([name.replace("_", " "), *map(shown[name], values)])
     rows += _fid_rows(fids)
+    bits = likelihoods.contrast([d.likelihood for d in details])
+    rows += [[name, *(value or UNKNOWN for value in values)] for name, values in bits.items()]
     rows += [[key, *map(_setting, values)] for key, values in settings.items()]
     print_table(columns, rows)
     if fids.comparable is False:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runs import derived, likelihoods
-from tests.runs.records import event, started
+from runs.catalogue import Catalogue
+from tests.runs.records import append, event, make_home, make_run, started
+from tests.runs.test_evaluations import parent_of
 from tests.runs.test_record import batch
 
 GOOD: dict[str, Any] = {
@@ -54,6 +57,25 @@ def test_what_says_nothing_is_counted_as_a_bad_line(changes: dict[str, Any]) -> 
 def test_a_curve_that_is_none_leaves_the_number(changes: dict[str, Any]) -> None:
     (row,) = likelihoods.rows(batch(told(**changes)).progress.likelihood)
     assert (row.bits_per_dim, row.edges, row.terms) == (2.5, (), ())
+
+
+def test_several_are_set_side_by_side() -> None:
+    rows = likelihoods.rows(batch(told()).progress.likelihood)
+    assert likelihoods.contrast([(), rows]) == {"bits/dim, test": [None, "2.500 ± 0.030"]}
+    assert likelihoods.contrast([(), ()]) == {}
+
+
+def test_a_training_tells_of_the_newest_run_of_it_that_came_to_anything(tmp_path: Path) -> None:
+    home = make_home(tmp_path / "home")
+    training = make_run(home, 1, "subject")
+    append(training, started())
+    parent = parent_of(training)
+    for number, events in ((2, [told(bits_per_dim=3.0)]), (3, [told()]), (4, [])):
+        append(make_run(home, number, kind="likelihood", parent=parent), started(7), *events)
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        found = [[row.bits_per_dim for row in catalogue.detail(n).likelihood] for n in (1, 2, 3, 4)]
+    assert found == [[2.5], [3.0], [2.5], []]
 
 
 def seconds_left(*events: dict[str, Any]) -> tuple[Any, Any, Any]:

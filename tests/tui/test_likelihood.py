@@ -73,6 +73,16 @@ async def test_the_form_says_what_will_be_measured(home, size) -> None:
         await until(pilot, lambda: screen._command()[3:5] == ("--train", "30"))
 
 
+async def test_a_comparison_has_the_bits_of_the_runs(home) -> None:
+    make_run(home, "alpha")
+    measuring_run(home, make_run(home, "beta"), events.BitsPerDim(split="test", **BITS))
+    async with opened(home, (160, 48), rows=3) as (app, pilot):
+        await pilot.press("down", "space", "space", "c")
+        await until(pilot, lambda: "bits/dim, test" in text_of(app))
+        line = next(line for line in text_of(app).splitlines() if "bits/dim, test" in line)
+        assert set(line.split()[2:6]) == {"–", "2.500", "±", "0.030"}
+
+
 async def test_what_is_wrong_is_told_at_its_field(home) -> None:
     make_run(home, "alpha")
     async with opened(home, (160, 48)) as (app, pilot):

@@ -15,7 +15,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
-from runs import caveats, humanize
+from runs import caveats, humanize, likelihoods
 from runs.rows import Bucket, EvaluationRow, RunDetail
 from runs.text import printable
 from tui import keys, protocols, scores
@@ -136,6 +136,9 @@ class CompareScreen(Place):
         table.add_row("loss", *(number(r.loss, ink) for r in rows))
         table.add_row("speed", *(Text(humanize.rate(r.images_per_second)) for r in rows))
         self._scores(table)
+        bits = likelihoods.contrast([detail.likelihood for detail in self._details])
+        for name, values in bits.items():
+            table.add_row(name, *(Text(value or humanize.UNKNOWN) for value in values))
 
     def _scores(self, table: Table) -> None:
         """The FIDs as `compare` chooses them, each with its floor, and what keeps them from being ranked."""

@@ -11,9 +11,10 @@ import pytest
 from ddpm import configfiles
 from runs.cli.main import main
 from runs.cli.records import ROW_KEYS
+from runs.directory import RunDirectory
 from runs.home import Home, find
 from tests.runs.cli.command import START, record
-from tests.runs.records import alive, append, metrics
+from tests.runs.records import alive, append, event, metrics
 
 SHOW_KEYS = (
     *("config", "tags", "notes", "provenance", "checkpoints", "samples", "evaluations", "error"),
@@ -197,6 +198,21 @@ def test_compare_shows_what_differs(home: Home, capsys: pytest.CaptureFixture[st
         ["training.learning_rate", str(config.training.learning_rate), "0.01"],
     ]
     assert "training.batch_size" in out(capsys, "compare", "1", "2", "--all")
+
+
+def test_compare_tells_bits_per_dim(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    record(home, "without")
+    subject = record(home, "with")
+    bits = RunDirectory.create(
+        home, kind="likelihood", config=subject.config(), name="bits", parent={"uuid": subject.info["uuid"]}
+    )
+    measured = {"step": 10, "images_seen": 1280, "split": "train", "done": 5, "count": 5}
+    append(bits.path, event("bits_per_dim", **measured, bits_per_dim=2.5, error=0.25))
+    compared = out_json(capsys, "compare", "without", "with")
+    assert compared["bits_per_dim"] == [{}, {"train": 2.5}]
+    lines = out(capsys, "compare", "without", "with").splitlines()
+    assert ["bits/dim,", "train", "–", "2.500", "±", "0.250"] in [line.split() for line in lines]
+    assert "2.500 ± 0.250 of 5 train images" in out(capsys, "show", "with")
 
 
 def test_compare_of_the_same(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
