@@ -91,6 +91,13 @@ def create_locked(
         return _build(home, info, configfiles.dumps(config), weights, snapshots, fill)
 
 
+def check_free(home: Home, name: str) -> None:
+    """RunError, with a name that is free, where a run of the home has this one."""
+    taken = {other["name"] for other, _ in infos(home)}
+    if name in taken:
+        raise name_taken(name, taken)
+
+
 def _build(
     home: Home,
     info: dict[str, Any],

@@ -58,8 +58,11 @@ def run(args: argparse.Namespace) -> int:
 
     if args.dry_run:
         from runs.checks import absolute_paths, check_training
+        from runs.creation import check_free
 
         starting.check_naming(args)
+        if args.name is not None:
+            check_free(open_home(args, reading=True), args.name)
         start = _origin(open_home(args, reading=True), args.origin) if args.origin else None
         check_training(absolute_paths(config), start)
         print(configfiles.dumps(config), end="")

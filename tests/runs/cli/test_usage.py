@@ -167,6 +167,16 @@ def test_dry_run_prints_a_file_that_starts_the_same_run(
     assert not (tmp_path / "none").exists()
 
 
+def test_dry_run_refuses_a_name_that_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["train", "digits", "--dry-run", "--name", "first"]
+    assert main(["--home", str(tmp_path / "none"), *asked]) == 0
+    record(find(str(tmp_path)), "first")
+    capsys.readouterr()
+    assert main(["--home", str(tmp_path), *asked]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "ddpm-tui train: a run named 'first' exists; 'first-1' is free\n")
+
+
 def test_presets_as_files_and_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     import json
 
