@@ -4,8 +4,9 @@
 
 RUN is a training whose last checkpoint was evaluated in both conventions (`ddpm-tui evaluate RUN`, and the
 same with `--convention pytorch-fid`). Writes NAME.json, NAME.png (the first samples of the
-evaluation) and NAME/, the averaged weights in bfloat16, which `ddpm-tui import NAME/` takes. Of evaluations
-in one convention the one with the most images counts, of those the latest. What was not measured is null.
+evaluation) and NAME/, the averaged weights in bfloat16, which `ddpm-tui import NAME/` takes and which draw as
+they did for the evaluation. Of evaluations in one convention the one with the most images counts, of those
+the latest. What was not measured is null.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import argparse
 import json
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -24,9 +24,13 @@ from typing import Any
 from ddpm import configfiles
 from ddpm.config import Config
 from runs import home
+from runs.carrying import export
 from runs.catalogue import Catalogue
+from runs.directory import RunDirectory
 from runs.rows import EvaluationRow, LikelihoodRow, RunDetail, RunQuery
 
+#: Of [sampling], what decides how good images are.
+DRAWN_BY = ("sampler", "steps", "eta", "spacing", "rho", "guidance", "guidance_from", "guidance_to")
 SCORES = ("kid", "kid_error", "precision", "recall", "density", "coverage", "classifier_fd")
 
 
@@ -99,18 +103,18 @@ def summary(
     }
 
 
-def gather(catalogue: Catalogue, reference: str) -> tuple[dict[str, Any], Path | None]:
-    """The summary of a training, and the picture of the evaluation that it tells of."""
+def gather(catalogue: Catalogue, reference: str) -> tuple[dict[str, Any], Path]:
+    """The summary of a training, and the directory of the evaluation that it tells of."""
     training = catalogue.detail(catalogue.find(reference).id)
     place = Path(training.row.path)
     lines = (place / "events.jsonl").read_text(encoding="utf-8").splitlines()
-    evaluated, pictures = [], {}
+    evaluated, places = [], {}
     for found in training.evaluations:
         by = catalogue.detail(found.run_id)
         asked = configfiles.load(Path(by.row.path) / "config.toml")
         nfe = asked.sampling.evaluations(asked.diffusion.timesteps)
         evaluated.append((found, nfe, by.command))
-        pictures[id(found)] = Path(by.row.path) / "samples" / "grid.png"
+        places[id(found)] = Path(by.row.path)
     likelihood = [
         part
         for child in catalogue.runs(RunQuery(limit=-1))
@@ -120,7 +124,14 @@ def gather(catalogue: Catalogue, reference: str) -> tuple[dict[str, Any], Path |
     config, hours = configfiles.load(place / "config.toml"), training_hours(map(json.loads, lines))
     told = summary(training, config, hours, evaluated, likelihood)
     main = decisive(training.evaluations, training.row.step or 0, "tensorflow")
-    return told, pictures.get(id(main))
+    return told, places[id(main)]  # without one `summary` has ended the program
+
+
+def drawing(evaluation: Path) -> list[str]:
+    """Settings that make the weights draw as they did for an evaluation."""
+    sampling = configfiles.load(evaluation / "config.toml").sampling
+    values = {key: configfiles.format_value(getattr(sampling, key)) or "unset" for key in DRAWN_BY}
+    return [*(f"sampling.{key}={value}" for key, value in values.items()), "sampling.ema=true"]
 
 
 def main() -> None:
@@ -133,16 +144,17 @@ def main() -> None:
     place = home.find(args.home, reading=True)
     with Catalogue(place) as catalogue:
         catalogue.sync()
-        told, picture = gather(catalogue, args.run)
+        told, evaluation = gather(catalogue, args.run)
+        trained = RunDirectory(Path(catalogue.find(args.run).path))
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / f"{args.name}.json").write_text(json.dumps(told, indent=1) + "\n")
-    if picture is not None and picture.exists():
+    picture = evaluation / "samples" / "grid.png"
+    if picture.exists():
         shutil.copyfile(picture, args.out / f"{args.name}.png")
     weights = args.out / args.name
     if weights.exists():
         shutil.rmtree(weights)
-    export = [sys.executable, "-m", "runs.cli.main", "export", f"--home={place.path}", args.run, str(weights)]
-    subprocess.run([*export, "--to=safetensors", "--dtype=bfloat16"], check=True)
+    export(trained, told["steps"], weights, to="safetensors", dtype="bfloat16", settings=drawing(evaluation))
     print(
         f"{args.name}: FID {told['fid']:.2f}, {told['training_hours']:.2f} hours, {args.out}/{args.name}.json"
     )

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.result import gather, training_hours
+from benchmarks.result import drawing, gather, training_hours
+from ddpm import configfiles
 from runs.catalogue import Catalogue
 from runs.home import Home
 from tests.runs.records import append, edit, evaluated, event, make_home, make_run, metrics, protocol, started
@@ -55,8 +56,8 @@ def test_the_summary_is_of_the_last_step_and_the_most_images(home: Home) -> None
     judged(home, 5, LAST, 21.0, "pytorch-fid", 64, floor={"fid": 1.6})
     with Catalogue(home) as catalogue:
         catalogue.sync()
-        told, picture = gather(catalogue, "digits")
-    assert picture == home.runs / "0003-run-3/samples/grid.png"
+        told, evaluation = gather(catalogue, "digits")
+    assert evaluation == home.runs / "0003-run-3"
     assert (told["fid"], told["fid_pytorch"], told["floor"], told["floor_pytorch"]) == (20.0, 21.0, 1.5, 1.6)
     assert (told["samples"], told["images_seen"], told["training_hours"]) == (64, LAST * 8, 0.5)
     assert told["command"] == (
@@ -67,6 +68,15 @@ def test_the_summary_is_of_the_last_step_and_the_most_images(home: Home) -> None
     ]  # fmt: skip
     assert told["seeds"] == [0]
     assert told["bits_per_dim"] == {}
+
+
+def test_the_weights_draw_as_they_did_for_the_evaluation(tmp_path: Path) -> None:
+    asked = ["sampling.sampler=dpmpp-2m", "sampling.eta=1", "sampling.steps=12", "sampling.spacing=log_snr"]
+    asked += ["sampling.guidance=1.5", "sampling.seed=7"]
+    wanted, _ = configfiles.resolve("digits", ["model.classes=10", *asked])
+    (tmp_path / "config.toml").write_text(configfiles.dumps(wanted))
+    found = configfiles.resolve("digits", ["model.classes=10", *drawing(tmp_path)])[0].sampling
+    assert found == wanted.sampling.model_copy(update={"seed": found.seed})
 
 
 def test_a_training_that_was_not_evaluated_at_its_end_is_refused(home: Home) -> None:
