@@ -138,7 +138,8 @@ class CompareScreen(Place):
         self._scores(table)
         bits = likelihoods.contrast([detail.likelihood for detail in self._details])
         for name, values in bits.items():
-            table.add_row(name, *(Text(value or humanize.UNKNOWN) for value in values))
+            told = (humanize.UNKNOWN if value is None else value.replace(" ", "") for value in values)
+            table.add_row(name, *map(Text, told))  # without spaces, as the columns are narrow
 
     def _scores(self, table: Table) -> None:
         """The FIDs as `compare` chooses them, each with its floor, and what keeps them from being ranked."""
