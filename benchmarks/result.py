@@ -27,10 +27,10 @@ from runs import home
 from runs.carrying import export
 from runs.catalogue import Catalogue
 from runs.directory import RunDirectory
-from runs.rows import EvaluationRow, LikelihoodRow, RunDetail, RunQuery
+from runs.rows import EvaluationRow, RunDetail
 
 #: Of [sampling], what decides how good images are.
-DRAWN_BY = ("sampler", "steps", "eta", "spacing", "rho", "guidance", "guidance_from", "guidance_to")
+DRAWN_BY = ("sampler", "steps", "eta", "spacing", "rho", "clip", "guidance", "guidance_from", "guidance_to")
 SCORES = ("kid", "kid_error", "precision", "recall", "density", "coverage", "classifier_fd")
 
 
@@ -57,7 +57,6 @@ def summary(
     config: Config,
     hours: float,
     evaluated: Sequence[tuple[EvaluationRow, int, Sequence[str]]],
-    likelihood: Sequence[LikelihoodRow],
 ) -> dict[str, Any]:
     """What is written.
 
@@ -82,7 +81,7 @@ def summary(
         **{name: getattr(main, name) for name in SCORES},
         "bits_per_dim": {
             part.split: {"mean": part.bits_per_dim, "error": part.error, "images": part.done}
-            for part in likelihood
+            for part in training.likelihood
         },
         "protocol": main.protocol,
         "protocol_id": main.protocol_id,
@@ -115,14 +114,8 @@ def gather(catalogue: Catalogue, reference: str) -> tuple[dict[str, Any], Path]:
         nfe = asked.sampling.evaluations(asked.diffusion.timesteps)
         evaluated.append((found, nfe, by.command))
         places[id(found)] = Path(by.row.path)
-    likelihood = [
-        part
-        for child in catalogue.runs(RunQuery(limit=-1))
-        if child.kind == "likelihood" and child.parent == training.row.id
-        for part in catalogue.detail(child.id).likelihood
-    ]
     config, hours = configfiles.load(place / "config.toml"), training_hours(map(json.loads, lines))
-    told = summary(training, config, hours, evaluated, likelihood)
+    told = summary(training, config, hours, evaluated)
     main = decisive(training.evaluations, training.row.step or 0, "tensorflow")
     return told, places[id(main)]  # without one `summary` has ended the program
 

@@ -196,7 +196,7 @@ class Examiner:
 def sampling_protocol(config: Config) -> dict[str, Any]:
     """How images are drawn, as far as it decides what a score may be compared with."""
     sampling = config.sampling
-    noisy = sampling.sampler in WITH_NOISE and (sampling.sampler == "ddim" or sampling.eta > 0)
+    noisy = sampling.sampler == "ddim" or (sampling.sampler in WITH_NOISE and sampling.eta > 0)
     more: dict[str, Any] = {} if sampling.clip else {"clip": False}
     if sampling.spacing == "karras":
         more["rho"] = sampling.rho

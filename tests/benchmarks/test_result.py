@@ -70,9 +70,21 @@ def test_the_summary_is_of_the_last_step_and_the_most_images(home: Home) -> None
     assert told["bits_per_dim"] == {}
 
 
+def test_the_newest_likelihood_is_told(home: Home) -> None:
+    judged(home, 2, LAST, 20.0, "tensorflow", 64)
+    subject = json.loads((home.runs / "0001-digits/run.json").read_text())
+    path = make_run(home, 3, kind="likelihood", parent={"uuid": subject["uuid"], "id": 1, "step": LAST})
+    bits = {"split": "test", "done": 5, "count": 5, "bits_per_dim": 2.5, "error": 0.25}
+    append(path, started(LAST), event("bits_per_dim", step=LAST, images_seen=160, **bits))
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        told, _ = gather(catalogue, "digits")
+    assert told["bits_per_dim"] == {"test": {"mean": 2.5, "error": 0.25, "images": 5}}
+
+
 def test_the_weights_draw_as_they_did_for_the_evaluation(tmp_path: Path) -> None:
     asked = ["sampling.sampler=dpmpp-2m", "sampling.eta=1", "sampling.steps=12", "sampling.spacing=log_snr"]
-    asked += ["sampling.guidance=1.5", "sampling.seed=7"]
+    asked += ["sampling.guidance=1.5", "sampling.clip=false", "sampling.seed=7"]
     wanted, _ = configfiles.resolve("digits", ["model.classes=10", *asked])
     (tmp_path / "config.toml").write_text(configfiles.dumps(wanted))
     found = configfiles.resolve("digits", ["model.classes=10", *drawing(tmp_path)])[0].sampling
