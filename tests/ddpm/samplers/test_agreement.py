@@ -49,6 +49,19 @@ def theirs(scheduler: object, **more: object) -> tuple[list[int], list[Tensor]]:
     return times, states
 
 
+def shared_noise(patch: pytest.MonkeyPatch, module: str) -> Noise:
+    """What the schedulers of a module draw from now on, for ours: the k-th of theirs is our draw k."""
+    drawn: list[Tensor] = []
+
+    def fresh(shape: object, **_: object) -> Tensor:
+        generator = torch.Generator().manual_seed(len(drawn) + 1)
+        drawn.append(torch.randn(SHAPE, generator=generator, dtype=torch.float64))
+        return drawn[-1]
+
+    patch.setattr(f"diffusers.schedulers.{module}.randn_tensor", fresh)
+    return lambda draw: start() if draw == 0 else drawn[draw - 1]
+
+
 def assert_alike(ours: list[SampleStep], states: list[Tensor]) -> None:
     """To float32, in which the schedulers keep their tables."""
     assert len(ours) == len(states)
@@ -70,16 +83,8 @@ def test_ddpm(variance: str, monkeypatch: pytest.MonkeyPatch) -> None:
     they would add noise to the final image."""
     peer = diffusers.DDPMScheduler(**BETAS, clip_sample=False, variance_type=variance)
     peer.set_timesteps(timesteps=time_grid(SCHEDULE, 20, "uniform"))
-    drawn: list[Tensor] = []
-
-    def fresh(shape: object, **_: object) -> Tensor:
-        generator = torch.Generator().manual_seed(len(drawn) + 1)
-        drawn.append(torch.randn(SHAPE, generator=generator, dtype=torch.float64))
-        return drawn[-1]
-
-    monkeypatch.setattr("diffusers.schedulers.scheduling_ddpm.randn_tensor", fresh)
+    noise = shared_noise(monkeypatch, "scheduling_ddpm")
     times, states = theirs(peer)
-    noise: Noise = lambda draw: start() if draw == 0 else drawn[draw - 1]  # noqa: E731
     assert_alike(list(ddpm(denoise, levels(SCHEDULE, times), noise, variance=variance)), states)  # type: ignore[arg-type]
 
 
@@ -99,16 +104,8 @@ def test_dpm_solver_with_noise(steps: int, monkeypatch: pytest.MonkeyPatch) -> N
         **BETAS, algorithm_type="sde-dpmsolver++", solver_order=2, final_sigmas_type="zero"
     )
     peer.set_timesteps(steps)
-    drawn: list[Tensor] = []
-
-    def fresh(shape: object, **_: object) -> Tensor:
-        generator = torch.Generator().manual_seed(len(drawn) + 1)
-        drawn.append(torch.randn(SHAPE, generator=generator, dtype=torch.float64))
-        return drawn[-1]
-
-    monkeypatch.setattr("diffusers.schedulers.scheduling_dpmsolver_multistep.randn_tensor", fresh)
+    noise = shared_noise(monkeypatch, "scheduling_dpmsolver_multistep")
     times, states = theirs(peer)
-    noise: Noise = lambda draw: start() if draw == 0 else drawn[draw - 1]  # noqa: E731
     assert_alike(list(dpmpp(denoise, levels(SCHEDULE, times), noise, order=2, eta=1.0)), states)
 
 
