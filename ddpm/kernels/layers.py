@@ -21,43 +21,47 @@ class Conv3x3(nn.Conv2d):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 3, padding=1)
-        self._kept: tuple[Tensor, int, Tensor] | None = None  # weights, their version, and prepared
+        #: Weights, their version, whether of halves, and prepared.
+        self._kept: tuple[Tensor, int, bool, Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, H, W)."""
         if not _applies(x, self.in_channels, self.weight, self.bias):
             return super().forward(x)
+        x, halves = x.float(), _autocast()
         if torch.is_grad_enabled() or self.training:
-            result: Tensor = _Convolution.apply(x, self.weight, self.bias)
+            result: Tensor = _Convolution.apply(x, self.weight, self.bias, halves)
             return result
         assert self.bias is not None
-        return _convolve(_laid(x), self._ready(), self.bias.contiguous(), self.out_channels)
+        return _convolve(
+            _laid(x), self._ready(halves), self.bias.contiguous(), self.out_channels, halves=halves
+        )
 
     def train(self, mode: bool = True) -> Self:
         """Between training and drawing weights change unnoticed: fused optimisers count no version up."""
         self._kept = None
         return super().train(mode)
 
-    def _ready(self) -> Tensor:
+    def _ready(self, halves: bool) -> Tensor:
         """The prepared weights, made anew only when they have changed: many steps draw with the same.
 
         Only in eval mode. Held beside them are the weights they are of, so that no others can come to lie in
         their place.
         """
         weight, kept = self.weight.detach(), self._kept
-        if kept is None or kept[0].data_ptr() != weight.data_ptr() or kept[1] != weight._version:
-            kept = self._kept = weight, weight._version, _prepared(weight)
-        return kept[2]
+        same = kept is not None and kept[0].data_ptr() == weight.data_ptr()
+        if kept is None or not same or kept[1:3] != (weight._version, halves):
+            kept = self._kept = weight, weight._version, halves, _prepared(weight, halves=halves)
+        return kept[3]
 
 
 def normalised(norm: nn.GroupNorm, x: Tensor, shift: Tensor | None = None, *, silu: bool = False) -> Tensor:
     """The normalisation of x (N, C, H, W) plus shift (N, C), if given; then SiLU, if asked for."""
-    fits = shift is None or (
-        shift.shape == x.shape[:2] and shift.dtype == x.dtype and shift.device == x.device
-    )
+    fits = shift is None or (shift.shape == x.shape[:2] and _is_read(shift))
     if fits and _applies(x, norm.num_channels, norm.weight, norm.bias):
+        shift = None if shift is None else shift.float()
         result: Tensor = _Normalisation.apply(
-            x, shift, norm.weight, norm.bias, norm.num_groups, norm.eps, silu
+            x.float(), shift, norm.weight, norm.bias, norm.num_groups, norm.eps, silu
         )
         return result
     x = norm(x if shift is None else x + shift[:, :, None, None])
@@ -71,12 +75,25 @@ def _applies(x: Tensor, channels: int, weight: Tensor, bias: Tensor | None) -> b
         x.dim() == 4
         and x.shape[1] == channels
         and bias is not None
-        and all(t.device.type == "cpu" and t.dtype == torch.float32 for t in (x, weight, bias))
+        and _is_read(x)
+        and all(t.device.type == "cpu" and t.dtype == torch.float32 for t in (weight, bias))
         and all(c % _VECTOR == 0 and c <= _MOST for c in (channels, len(weight)))
         and x.numel() > 0
-        and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
         and library.found().library is not None
+        and (library.found().halves or not _autocast())
+    )
+
+
+def _autocast() -> bool:
+    """Whether products are to be of bfloat16; what goes into the kernels and out is float32 even so."""
+    return torch.is_autocast_enabled("cpu")
+
+
+def _is_read(x: Tensor) -> bool:
+    """Whether the kernels read numbers of its kind; bfloat16 comes from other layers under autocast."""
+    return x.device.type == "cpu" and (
+        x.dtype == torch.float32 or (x.dtype == torch.bfloat16 and _autocast())
     )
 
 
@@ -98,37 +115,42 @@ def _like(x: Tensor, channels: int) -> Tensor:
     )
 
 
-def _convolve(x: Tensor, prepared: Tensor, bias: Tensor | None, outputs: int) -> Tensor:
-    """By prepared weights (see below)."""
+def _convolve(x: Tensor, prepared: Tensor, bias: Tensor | None, outputs: int, *, halves: bool) -> Tensor:
+    """By prepared weights of that kind (see below)."""
     count, inputs, height, width = x.shape
     y = _like(x, outputs)
     _kernels().winograd_convolve(
-        *_addresses(x, prepared, bias, y), count, height, width, inputs, outputs, torch.get_num_threads()
-    )
+        *_addresses(x, prepared, bias, y), count, height, width, inputs, outputs, halves,
+        torch.get_num_threads(),
+    )  # fmt: skip
     return y
 
 
-def _prepared(weight: Tensor, *, back: bool = False) -> Tensor:
-    """Weights (outputs, inputs, 3, 3) as Winograd's products take them: float32 (16 · inputs · outputs).
+def _prepared(weight: Tensor, *, halves: bool, back: bool = False) -> Tensor:
+    """Weights (outputs, inputs, 3, 3) as Winograd's products take them: 16 · inputs · outputs numbers.
 
+    halves: bfloat16, two in the place of a float32.
     back: for the gradient to x, the convolution by weights turned by 180°, inputs and outputs exchanged.
     """
     (outputs, inputs), (k, c, row, column) = weight.shape[:2], weight.stride()
-    address, found = weight.data_ptr(), torch.empty(16 * inputs * outputs)
+    address, found = weight.data_ptr(), torch.empty(16 * inputs * outputs // (1 + halves))
     if back:
         address += 2 * (row + column) * weight.element_size()
         outputs, inputs, k, c, row, column = inputs, outputs, c, k, -row, -column
     threads = torch.get_num_threads()
-    _kernels().winograd_prepare(address, found.data_ptr(), inputs, outputs, k, c, row, column, threads)
+    _kernels().winograd_prepare(
+        address, found.data_ptr(), inputs, outputs, k, c, row, column, halves, threads
+    )
     return found
 
 
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, halves: bool) -> Tensor:
         x, weight, bias = _laid(x), weight.detach(), bias.detach().contiguous()
         ctx.save_for_backward(x, weight)
-        return _convolve(x, _prepared(weight), bias, len(weight))
+        ctx.halves = halves
+        return _convolve(x, _prepared(weight, halves=halves), bias, len(weight), halves=halves)
 
     @staticmethod
     @once_differentiable
@@ -136,19 +158,20 @@ class _Convolution(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         dy, dx, dw, dbias = _laid(dy), None, None, None
         if ctx.needs_input_grad[0]:
-            dx = _convolve(dy, _prepared(weight, back=True), None, x.shape[1])
+            prepared = _prepared(weight, halves=ctx.halves, back=True)
+            dx = _convolve(dy, prepared, None, x.shape[1], halves=ctx.halves)
         if ctx.needs_input_grad[1] or ctx.needs_input_grad[2]:
-            dw, dbias = _gradients(x, dy, weight)
-        return dx, dw, dbias
+            dw, dbias = _gradients(x, dy, weight, ctx.halves)
+        return dx, dw, dbias, None
 
 
-def _gradients(x: Tensor, dy: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+def _gradients(x: Tensor, dy: Tensor, weight: Tensor, halves: bool) -> tuple[Tensor, Tensor]:
     (count, inputs, height, width), outputs, threads = x.shape, dy.shape[1], torch.get_num_threads()
     dw, dbias = torch.empty_like(weight), torch.empty(outputs)
     work = torch.empty(threads * (16 * inputs + 1) * outputs)
     _kernels().winograd_gradients(
         x.data_ptr(), dy.data_ptr(), dw.data_ptr(), dbias.data_ptr(), work.data_ptr(), count, height, width,
-        inputs, outputs, *dw.stride(), threads,
+        inputs, outputs, *dw.stride(), halves, threads,
     )  # fmt: skip
     return dw, dbias
 

@@ -14,21 +14,22 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import torch  # noqa: F401  (brings the OpenMP runtime that the library shares with it)
+import torch  # brings the OpenMP runtime that the library shares with it
 
 from ddpm import atomic
 
 _SOURCES = ("winograd.c", "norm.c")
-_HEADERS = ("vector.h",)
+_HEADERS = ("vector.h", "bfloat16.h", "tiles.h")
 #: Products and sums may be contracted; nothing else that would change a result.
 _FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-fopenmp", "-fPIC", "-std=gnu11")
 #: Of the folders in which is compiled.
 _ASIDE = ".building-"
 _POINTER, _LONG, _INT, _FLOAT = ctypes.c_void_p, ctypes.c_long, ctypes.c_int, ctypes.c_float
 _ARGUMENTS = {
-    "winograd_prepare": [_POINTER] * 2 + [_LONG] * 6 + [_INT],
-    "winograd_convolve": [_POINTER] * 4 + [_LONG] * 5 + [_INT],
-    "winograd_gradients": [_POINTER] * 5 + [_LONG] * 9 + [_INT],
+    "winograd_has_halves": [],
+    "winograd_prepare": [_POINTER] * 2 + [_LONG] * 6 + [_INT] * 2,
+    "winograd_convolve": [_POINTER] * 4 + [_LONG] * 5 + [_INT] * 2,
+    "winograd_gradients": [_POINTER] * 5 + [_LONG] * 9 + [_INT] * 2,
     "norm_forward": [_POINTER] * 7 + [_LONG] * 4 + [_FLOAT, _INT, _INT],
     "norm_backward": [_POINTER] * 10 + [_LONG] * 4 + [_INT, _INT],
 }
@@ -40,6 +41,7 @@ class Found:
 
     library: ctypes.CDLL | None
     reason: str  #: in words, of either
+    halves: bool = False  #: whether bfloat16 products by it are faster than torch's
 
 
 @cache
@@ -54,7 +56,8 @@ def found() -> Found:
         compiler = _compiler()
         name = f"kernels-{_key(compiler)}"
         path = _kept(folder(), name) or _build(compiler, folder(), name)
-        return Found(_load(path), f"compiled by {compiler[0]}")
+        kernels = _load(path)
+        return Found(kernels, f"compiled by {compiler[0]}", _halves_win(kernels))
     # The last three: words in CC that no shell takes, no home to be found, a library without its functions.
     except (
         OSError,
@@ -65,6 +68,11 @@ def found() -> Found:
         AttributeError,
     ) as error:
         return Found(None, _told(error))
+
+
+def _halves_win(kernels: ctypes.CDLL) -> bool:
+    """Where the processor multiplies vectors of bfloat16; where whole tiles (AMX), torch is faster."""
+    return bool(kernels.winograd_has_halves()) and not torch.cpu._is_amx_tile_supported()
 
 
 class NoKernels(Exception):
@@ -164,4 +172,5 @@ def _load(path: Path) -> ctypes.CDLL:
     for name, arguments in _ARGUMENTS.items():
         function = getattr(library, name)
         function.argtypes, function.restype = arguments, None
+    library.winograd_has_halves.restype = _INT
     return library

@@ -17,6 +17,7 @@ typedef int32_t ivec __attribute__((vector_size(4 * WIDTH), aligned(4)));
 INLINE vec load(const float *p) { return *(const vec *)p; }
 INLINE void store(float *p, vec v) { *(vec *)p = v; }
 INLINE vec all(float x) { return (vec){x, x, x, x, x, x, x, x}; }
+INLINE vec chosen(ivec where, vec yes, vec no) { return (vec)((where & (ivec)yes) | (~where & (ivec)no)); }
 
 /* e to the x, to 2 units in the last place, for x in [-87, 87] (Cephes' polynomial on the reduced range). */
 INLINE vec exponential(vec x) {
@@ -34,8 +35,6 @@ INLINE vec exponential(vec x) {
     ivec power = ((ivec)shifted - (ivec)rounder + 127) << 23;
     return p * (vec)power;
 }
-
-INLINE vec chosen(ivec where, vec yes, vec no) { return (vec)((where & (ivec)yes) | (~where & (ivec)no)); }
 
 INLINE vec clamped(vec x, float low, float high) {
     x = chosen(x < all(low), all(low), x);
