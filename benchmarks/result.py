@@ -91,6 +91,7 @@ def summary(
         "training_hours": round(hours, 3),
         "images_seen": row.images_seen,
         "steps": step,
+        "note": training.notes,
         "command": " && ".join(shlex.join(command) for command in commands),
         "seeds": [config.training.seed],
         "packages": training.provenance.get("packages"),

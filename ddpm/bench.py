@@ -234,7 +234,7 @@ def machine(device: torch.device) -> dict[str, Any]:
         "device": devices.title(device),
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "bfloat16_pays": devices.autocast_pays(device),
+        "bfloat16_pays": devices.bfloat16_pays(device),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "system": platform.system(),

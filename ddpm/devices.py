@@ -17,7 +17,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ddpm.errors import EngineError
-from ddpm.kernels import library
+from ddpm.kernels import layers, library
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _kernels() -> str:
     return f"{'our own' if found.library else 'torch'}, {found.reason}"
 
 
-def autocast_pays(device: torch.device) -> bool:
+def bfloat16_pays(device: torch.device) -> bool:
     """Whether bfloat16 arithmetic is faster than float32 there.
 
     True on CUDA from compute capability 8.0 (Ampere) on, and on processors with AMX or AVX-512 BF16 where a
@@ -120,8 +120,23 @@ def attention_kernel(device: torch.device) -> AbstractContextManager[None]:
 def precision(wanted: str, device: torch.device) -> torch.dtype:
     """The network's arithmetic: "float32", "bfloat16", or for "auto" bfloat16 where it pays."""
     if wanted == "auto":
-        return torch.bfloat16 if autocast_pays(device) else torch.float32
+        return torch.bfloat16 if bfloat16_pays(device) else torch.float32
     return torch.bfloat16 if wanted == "bfloat16" else torch.float32
+
+
+def arithmetic(
+    precision: torch.dtype, device: torch.device, *, compiled: bool = False
+) -> AbstractContextManager[None]:
+    """A context in which a network computes with that precision; compiled: by `torch.compile`.
+
+    bfloat16 is torch's autocast, but where the processor's kernels have it (`ddpm.kernels`): then only what
+    convolutions multiply is rounded, which is as fast there and more exact.
+    """
+    if precision != torch.bfloat16:
+        return nullcontext()
+    if device.type == "cpu" and not compiled and library.found().halves:
+        return layers.halves()
+    return torch.autocast(device.type, torch.bfloat16)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

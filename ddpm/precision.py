@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from ddpm import atomic, unet
+from ddpm import atomic, devices, unet
 from ddpm.config_model import ModelConfig
 from ddpm.kernels import library
 
@@ -51,7 +51,7 @@ def step_seconds() -> dict[torch.dtype, float]:
     for _ in range(_ROUNDS):
         for dtype, seconds in taken.items():
             began = time.perf_counter()
-            with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+            with devices.arithmetic(dtype, torch.device("cpu")):
                 network(x, times).square().mean().backward()
             seconds.append(time.perf_counter() - began)
     return {dtype: min(seconds) for dtype, seconds in taken.items()}

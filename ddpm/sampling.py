@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ddpm import portions, schedules
+from ddpm import devices, portions, schedules
 from ddpm.config import Config, SamplingConfig
 from ddpm.config_sampling import WITH_NOISE
 from ddpm.diffusion import split, x0_of
@@ -139,7 +139,7 @@ def evaluator(
     @torch.no_grad()
     def ask(x: Tensor, time: int, labels: Tensor | None) -> Tensor:
         times = torch.full((len(x),), time, device=device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16):
+        with devices.arithmetic(precision, device):
             return portions.ask(network, network, x, times, *([] if labels is None else [labels]))
 
     return ask

@@ -255,9 +255,9 @@ class Training:
     @contextmanager
     def _arithmetic(self) -> Iterator[None]:
         """Of the network while it learns."""
-        bfloat16 = self._precision == torch.bfloat16
+        compiled = compiling.wanted(self._config.training, self._device)
         with (
-            torch.autocast(self._device.type, torch.bfloat16, enabled=bfloat16),
+            devices.arithmetic(self._precision, self._device, compiled=compiled),
             devices.attention_kernel(self._device),
         ):
             yield

@@ -3,6 +3,7 @@
     python docs/pictures.py HOME --training RUN --sampling RUN --other RUN
     python docs/pictures.py HOME --evaluated RUN
     python docs/pictures.py HOME --restoring RUN
+    python docs/pictures.py HOME --result RUN      docs/results/RUN-fid.svg: how its FID fell
 
 Each RUN is the name of one in HOME. Nothing in HOME is changed.
 """
@@ -20,6 +21,7 @@ from runs import home
 from tui.app import DdpmApp
 
 FOLDER = Path(__file__).parent / "pictures"
+RESULTS = Path(__file__).parent / "results"
 SIZE = (132, 40)
 #: The key of the scores among the panes of a training run.
 SCORES = "3"
@@ -39,13 +41,13 @@ async def find(pilot: Pilot[None], name: str) -> None:
     await settle(pilot)
 
 
-def export(app: DdpmApp, name: str) -> None:
+def export(app: DdpmApp, name: str, folder: Path = FOLDER) -> None:
     """One screen as SVG, with a font that needs no download."""
     svg = app.export_screenshot(title="ddpm-tui")
     svg = re.sub(r"@font-face\s*{.*?}", "", svg, flags=re.DOTALL)
     svg = re.sub(r"Fira Code", "DejaVu Sans Mono, Menlo, Consolas", svg)
-    FOLDER.mkdir(exist_ok=True)
-    (FOLDER / f"{name}.svg").write_text(svg, encoding="utf-8")
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
 
 
 async def of_runs(app: DdpmApp, pilot: Pilot[None], training: str, sampling: str, other: str) -> None:
@@ -79,12 +81,16 @@ async def of_runs(app: DdpmApp, pilot: Pilot[None], training: str, sampling: str
     export(app, "compare")
 
 
-async def of_evaluations(app: DdpmApp, pilot: Pilot[None], evaluated: str) -> None:
+async def open_scores(pilot: Pilot[None], evaluated: str) -> None:
     await find(pilot, evaluated)
     await pilot.press("enter")
     await settle(pilot)
     await pilot.press(SCORES)
     await settle(pilot)
+
+
+async def of_evaluations(app: DdpmApp, pilot: Pilot[None], evaluated: str) -> None:
+    await open_scores(pilot, evaluated)
     export(app, "scores")
     await pilot.press("escape", "L")
     await settle(pilot)
@@ -104,6 +110,9 @@ async def pictures(args: argparse.Namespace) -> None:
         await settle(pilot, 4)
         if args.evaluated:
             await of_evaluations(app, pilot, args.evaluated)
+        elif args.result:
+            await open_scores(pilot, args.result)
+            export(app, f"{args.result}-fid", RESULTS)
         elif args.restoring:
             await of_restoration(app, pilot, args.restoring)
         else:
@@ -118,9 +127,11 @@ def main() -> None:
     parser.add_argument("--other", help="another training run, to compare it with")
     parser.add_argument("--evaluated", help="a training run with evaluations: the pictures of those")
     parser.add_argument("--restoring", help="a restoring run: its picture")
+    parser.add_argument("--result", help="a training run with evaluations: the picture of its scores")
     args = parser.parse_args()
-    if not args.evaluated and not args.restoring and not (args.training and args.sampling and args.other):
-        parser.error("--evaluated or --restoring is needed, or --training, --sampling and --other")
+    alone = args.evaluated or args.restoring or args.result
+    if not alone and not (args.training and args.sampling and args.other):
+        parser.error("--evaluated, --restoring or --result is needed, or --training, --sampling and --other")
     asyncio.run(pictures(args))
 
 

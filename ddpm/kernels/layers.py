@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Self
 
 import torch
@@ -14,6 +17,20 @@ from ddpm.kernels import library
 
 _VECTOR = 8  # floats: channels are multiples of it
 _MOST = 4096  # channels
+_HALVES = ContextVar("halves", default=False)
+
+
+@contextmanager
+def halves() -> Iterator[None]:
+    """Has the kernels' convolutions multiply bfloat16, here and in the gradients of what is computed here.
+
+    What goes in and out, sums, and everything else of a network stay float32.
+    """
+    before = _HALVES.set(True)
+    try:
+        yield
+    finally:
+        _HALVES.reset(before)
 
 
 class Conv3x3(nn.Conv2d):
@@ -28,7 +45,7 @@ class Conv3x3(nn.Conv2d):
         """(N, inputs, H, W) to (N, outputs, H, W)."""
         if not _applies(x, self.in_channels, self.weight, self.bias):
             return super().forward(x)
-        x, halves = x.float(), _autocast()
+        halves = _HALVES.get()
         if torch.is_grad_enabled() or self.training:
             result: Tensor = _Convolution.apply(x, self.weight, self.bias, halves)
             return result
@@ -57,11 +74,12 @@ class Conv3x3(nn.Conv2d):
 
 def normalised(norm: nn.GroupNorm, x: Tensor, shift: Tensor | None = None, *, silu: bool = False) -> Tensor:
     """The normalisation of x (N, C, H, W) plus shift (N, C), if given; then SiLU, if asked for."""
-    fits = shift is None or (shift.shape == x.shape[:2] and _is_read(shift))
+    fits = shift is None or (
+        shift.shape == x.shape[:2] and shift.dtype == x.dtype and shift.device == x.device
+    )
     if fits and _applies(x, norm.num_channels, norm.weight, norm.bias):
-        shift = None if shift is None else shift.float()
         result: Tensor = _Normalisation.apply(
-            x.float(), shift, norm.weight, norm.bias, norm.num_groups, norm.eps, silu
+            x, shift, norm.weight, norm.bias, norm.num_groups, norm.eps, silu
         )
         return result
     x = norm(x if shift is None else x + shift[:, :, None, None])
@@ -75,25 +93,12 @@ def _applies(x: Tensor, channels: int, weight: Tensor, bias: Tensor | None) -> b
         x.dim() == 4
         and x.shape[1] == channels
         and bias is not None
-        and _is_read(x)
-        and all(t.device.type == "cpu" and t.dtype == torch.float32 for t in (weight, bias))
+        and all(t.device.type == "cpu" and t.dtype == torch.float32 for t in (x, weight, bias))
         and all(c % _VECTOR == 0 and c <= _MOST for c in (channels, len(weight)))
         and x.numel() > 0
+        and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
         and library.found().library is not None
-        and (library.found().halves or not _autocast())
-    )
-
-
-def _autocast() -> bool:
-    """Whether products are to be of bfloat16; what goes into the kernels and out is float32 even so."""
-    return torch.is_autocast_enabled("cpu")
-
-
-def _is_read(x: Tensor) -> bool:
-    """Whether the kernels read numbers of its kind; bfloat16 comes from other layers under autocast."""
-    return x.device.type == "cpu" and (
-        x.dtype == torch.float32 or (x.dtype == torch.bfloat16 and _autocast())
     )
 
 

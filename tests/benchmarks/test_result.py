@@ -33,7 +33,8 @@ def test_hours_are_those_that_it_ran_not_those_that_it_was_stopped() -> None:
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     home = make_home(tmp_path / "home")
-    training = make_run(home, 1, "digits", command=["ddpm-tui", "train", "digits", "--set", "data.root=a b"])
+    command = ["ddpm-tui", "train", "digits", "--set", "data.root=a b"]
+    training = make_run(home, 1, "digits", command=command, notes="one of three")
     append(training, started(time=at("10:00")), metrics(LAST, time=at("10:30")))
     return home
 
@@ -66,7 +67,7 @@ def test_the_summary_is_of_the_last_step_and_the_most_images(home: Home) -> None
     assert [(images, fid) for images, fid, *_ in told["fid_over_images"]] == [
         (80, 40.0), (160, 20.0), (160, 30.0)
     ]  # fmt: skip
-    assert told["seeds"] == [0]
+    assert (told["seeds"], told["note"]) == ([0], "one of three")
     assert told["bits_per_dim"] == {}
 
 

@@ -9,6 +9,7 @@ import torch
 
 from ddpm import devices, precision
 from ddpm.errors import EngineError
+from ddpm.kernels import library
 
 PRESENT = ["cuda:0", "cuda:1", "cpu"]
 
@@ -61,20 +62,33 @@ def test_bfloat16_pays_only_where_it_is_native(monkeypatch: pytest.MonkeyPatch) 
     cpu = torch.device("cpu")
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    assert not devices.autocast_pays(cpu)
+    assert not devices.bfloat16_pays(cpu)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     for measured in (True, False):  # and there where it was measured to
         monkeypatch.setattr(precision, "bfloat16_wins", lambda m=measured: m)
-        assert devices.autocast_pays(cpu) is measured
-    assert not devices.autocast_pays(torch.device("mps"))
+        assert devices.bfloat16_pays(cpu) is measured
+    assert not devices.bfloat16_pays(torch.device("mps"))
     for capability, pays in (((7, 5), False), ((8, 0), True), ((9, 0), True)):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, c=capability: c)
-        assert devices.autocast_pays(torch.device("cuda:0")) is pays
+        assert devices.bfloat16_pays(torch.device("cuda:0")) is pays
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_bfloat16_is_the_kernels_own_where_they_have_it(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu, here = torch.device("cpu"), library.found()
+    monkeypatch.setattr(library, "found", lambda: library.Found(here.library, here.reason, fast))
+    ones = torch.ones(2, 2)
+    with devices.arithmetic(torch.bfloat16, cpu):
+        assert ((ones @ ones).dtype == torch.float32) is fast  # all but convolutions
+    with devices.arithmetic(torch.bfloat16, cpu, compiled=True):
+        assert (ones @ ones).dtype == torch.bfloat16
+    with devices.arithmetic(torch.float32, cpu):
+        assert (ones @ ones).dtype == torch.float32
 
 
 def test_an_avx2_processor_trains_in_float32() -> None:
     if torch.backends.cpu.get_cpu_capability() in ("AVX2", "DEFAULT", "NO AVX"):
-        assert not devices.autocast_pays(torch.device("cpu"))
+        assert not devices.bfloat16_pays(torch.device("cpu"))
 
 
 def test_command_prints_json_alone() -> None:

@@ -134,6 +134,8 @@ def test_torch_computes_what_they_do_not() -> None:
     twelve = torch.randn(2, 12, 5, 5)
     shift = torch.randn(2, 12)
     assert torch.equal(normalised(norm, twelve, shift), norm(twelve + shift[:, :, None, None]))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert conv(x).dtype == torch.bfloat16
     double = Conv3x3(8, 8).double()
     assert double(x.double()).dtype == torch.float64
     assert conv(x[:0]).shape == (0, 8, 5, 5)
