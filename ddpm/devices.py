@@ -83,22 +83,25 @@ def _kernels() -> str:
     return f"{'our own' if found.library else 'torch'}, {found.reason}"
 
 
-def bfloat16_pays(device: torch.device) -> bool:
-    """Whether bfloat16 arithmetic is faster than float32 there.
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether it has instructions for bfloat16; elsewhere it is emulated or gains nothing.
 
-    True on CUDA from compute capability 8.0 (Ampere) on, and on processors with AMX or AVX-512 BF16 where a
-    short measurement says so (`ddpm.precision`); elsewhere (older ones, mps) it is emulated or gains nothing.
+    True on CUDA from compute capability 8.0 (Ampere) on, and on processors with AMX or AVX-512 BF16.
     """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    if device.type == "cpu":
-        checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-        if not any(getattr(torch.cpu, check)() for check in checks if hasattr(torch.cpu, check)):
-            return False
-        from ddpm.precision import bfloat16_wins  # not needed for a list of devices
+    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return device.type == "cpu" and any(getattr(torch.cpu, check, lambda: False)() for check in checks)
 
-        return bfloat16_wins()
-    return False
+
+def bfloat16_pays(device: torch.device) -> bool:
+    """Whether bfloat16 arithmetic is faster than float32 there: where it has it, and on a processor where a
+    short measurement says so (`ddpm.precision`)."""
+    if device.type != "cpu" or not has_bfloat16(device):
+        return has_bfloat16(device)
+    from ddpm.precision import bfloat16_wins  # not needed for a list of devices
+
+    return bfloat16_wins()
 
 
 def be_deterministic(device: torch.device) -> None:
@@ -117,26 +120,29 @@ def attention_kernel(device: torch.device) -> AbstractContextManager[None]:
     return sdpa_kernel(SDPBackend.MATH) if device.type == "cuda" else nullcontext()
 
 
-def precision(wanted: str, device: torch.device) -> torch.dtype:
-    """The network's arithmetic: "float32", "bfloat16", or for "auto" bfloat16 where it pays."""
+def precision(wanted: str, device: torch.device, before: str | None = None) -> torch.dtype:
+    """The network's arithmetic: "float32", "bfloat16", or for "auto" bfloat16 where it pays.
+
+    before: what "auto" was when a run began; it stays so, unless the device of now has no such arithmetic.
+    """
+    if wanted == "auto" and before in ("float32", "bfloat16"):
+        wanted = before if has_bfloat16(device) else "float32"
     if wanted == "auto":
         return torch.bfloat16 if bfloat16_pays(device) else torch.float32
     return torch.bfloat16 if wanted == "bfloat16" else torch.float32
 
 
-def arithmetic(
-    precision: torch.dtype, device: torch.device, *, compiled: bool = False
-) -> AbstractContextManager[None]:
+@contextmanager
+def arithmetic(precision: torch.dtype, device: torch.device, *, compiled: bool = False) -> Iterator[None]:
     """A context in which a network computes with that precision; compiled: by `torch.compile`.
 
     bfloat16 is torch's autocast, but where the processor's kernels have it (`ddpm.kernels`): then only what
     convolutions multiply is rounded, which is as fast there and more exact.
     """
-    if precision != torch.bfloat16:
-        return nullcontext()
-    if device.type == "cpu" and not compiled and library.found().halves:
-        return layers.halves()
-    return torch.autocast(device.type, torch.bfloat16)
+    wanted = precision == torch.bfloat16
+    own = wanted and device.type == "cpu" and not compiled and library.found().halves
+    with layers.halves(own), torch.autocast(device.type, torch.bfloat16, enabled=wanted and not own):
+        yield
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -60,7 +60,7 @@ def step_seconds() -> dict[torch.dtype, float]:
 def _path() -> Path | None:
     """Where the answer of this machine is kept; None where nothing can be."""
     kernels = library.found()
-    about = (torch.__version__, torch.get_num_threads(), kernels.library is not None, kernels.halves)
+    about = (torch.__version__, torch.get_num_threads(), kernels.name)
     digest = hashlib.sha256(repr(about).encode() + library.processor()).hexdigest()[:20]
     try:
         return library.folder() / f"precision-{digest}.json"

@@ -85,6 +85,10 @@ class Training:
         self.step = 0
 
     @property
+    def _precision_name(self) -> str:
+        return str(self._precision).removeprefix("torch.")
+
+    @property
     def images_seen(self) -> int:
         return self.step * self._config.training.batch_size
 
@@ -130,6 +134,7 @@ class Training:
         network = unet.make(config).to(device).to(memory_format=torch.channels_last)
         self._network = network.train()
         self._learner: nn.Module = network  # or it compiled
+        self._compiled = compiling.wanted(self._config.training, device)
         self._averages = ema.all_of(network, config.training)
         self._optimizer = make_optimizer(network, config.training)
         self._meter = Meter(device)
@@ -148,15 +153,14 @@ class Training:
 
     def _compile(self) -> Iterator[Notice]:
         """Has the network compiled where that is wanted; goes on without where that fails, and tells it."""
-        if self.step >= self._config.training.steps or not compiling.wanted(
-            self._config.training, self._device
-        ):
+        if self.step >= self._config.training.steps or not self._compiled:
             return
         yield Notice("compiling the network, which takes a minute or more")
         try:
             with self._arithmetic():
                 self._learner = compiling.compiled(self._network, self._config, self._device)
         except compiling.CompileError as error:
+            self._compiled = False
             yield Notice(f"{error}; it learns without")
 
     def _load(self, dataset_size: int) -> Iterator[Event]:
@@ -204,6 +208,9 @@ class Training:
         except (KeyError, RuntimeError) as error:
             raise checkpoint.CheckpointError(f"{saved.path}: not of this training: {error}") from None
         self.step = saved.step
+        self._precision = devices.precision(
+            self._config.training.precision, self._device, saved.state.get("precision")
+        )
         before = saved.state.get("dataset_size", dataset_size)
         if before != dataset_size:
             yield Notice(
@@ -218,7 +225,7 @@ class Training:
             total_steps=self._config.training.steps,
             device=str(self._device),
             device_name=devices.title(self._device),
-            precision=str(self._precision).removeprefix("torch."),
+            precision=self._precision_name,
             parameters=sum(p.numel() for p in self._network.parameters()),
             dataset=self._config.data.dataset,
             dataset_size=dataset_size,
@@ -255,9 +262,8 @@ class Training:
     @contextmanager
     def _arithmetic(self) -> Iterator[None]:
         """Of the network while it learns."""
-        compiled = compiling.wanted(self._config.training, self._device)
         with (
-            devices.arithmetic(self._precision, self._device, compiled=compiled),
+            devices.arithmetic(self._precision, self._device, compiled=self._compiled),
             devices.attention_kernel(self._device),
         ):
             yield
@@ -328,6 +334,7 @@ class Training:
             "images_seen": self.images_seen,
             "milestone": milestone,
             "dataset_size": len(self._feed),
+            "precision": self._precision_name,
             "config": self._config.to_dict(),
         }
 

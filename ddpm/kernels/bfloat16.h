@@ -30,11 +30,13 @@ INLINE vec paired(vec early, vec late) { return (vec)(((rounded(early) >> 16) & 
 
 /* Eight numbers that follow each other in the inner dimension, as four words. */
 INLINE void store_halves(float *to, vec x) {
-    typedef uint16_t packed __attribute__((vector_size(2 * WIDTH), aligned(2)));
 #if BY_INSTRUCTION
-    *(packed *)to = (packed)_mm256_cvtneps_pbh((__m256)x);
+    _mm_storeu_si128((__m128i *)to, (__m128i)_mm256_cvtneps_pbh((__m256)x));
 #else
-    *(packed *)to = __builtin_convertvector(rounded(x) >> 16, packed);
+    const ivec upper = rounded(x);
+    uint16_t narrow[WIDTH];
+    for (int lane = 0; lane < WIDTH; lane++) narrow[lane] = (uint32_t)upper[lane] >> 16;
+    memcpy(to, narrow, sizeof narrow);
 #endif
 }
 

@@ -21,12 +21,12 @@ _HALVES = ContextVar("halves", default=False)
 
 
 @contextmanager
-def halves() -> Iterator[None]:
+def halves(wanted: bool = True) -> Iterator[None]:
     """Has the kernels' convolutions multiply bfloat16, here and in the gradients of what is computed here.
 
     What goes in and out, sums, and everything else of a network stay float32.
     """
-    before = _HALVES.set(True)
+    before = _HALVES.set(wanted)
     try:
         yield
     finally:

@@ -41,7 +41,8 @@ class Found:
 
     library: ctypes.CDLL | None
     reason: str  #: in words, of either
-    halves: bool = False  #: whether bfloat16 products by it are faster than torch's
+    halves: bool = False  #: whether bfloat16 products by it are taken to be faster than torch's
+    name: str = ""  #: of what it was made of
 
 
 @cache
@@ -57,7 +58,7 @@ def found() -> Found:
         name = f"kernels-{_key(compiler)}"
         path = _kept(folder(), name) or _build(compiler, folder(), name)
         kernels = _load(path)
-        return Found(kernels, f"compiled by {compiler[0]}", _halves_win(kernels))
+        return Found(kernels, f"compiled by {compiler[0]}", _halves_win(kernels), name)
     # The last three: words in CC that no shell takes, no home to be found, a library without its functions.
     except (
         OSError,
@@ -71,8 +72,9 @@ def found() -> Found:
 
 
 def _halves_win(kernels: ctypes.CDLL) -> bool:
-    """Where the processor multiplies vectors of bfloat16; where whole tiles (AMX), torch is faster."""
-    return bool(kernels.winograd_has_halves()) and not torch.cpu._is_amx_tile_supported()
+    """Where the processor multiplies vectors of bfloat16; where tiles (AMX), torch is taken to be faster."""
+    tiles = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    return bool(kernels.winograd_has_halves()) and not tiles()
 
 
 class NoKernels(Exception):

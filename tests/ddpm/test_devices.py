@@ -73,6 +73,17 @@ def test_bfloat16_pays_only_where_it_is_native(monkeypatch: pytest.MonkeyPatch) 
         assert devices.bfloat16_pays(torch.device("cuda:0")) is pays
 
 
+def test_auto_stays_what_it_was_where_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    for has, pays in ((True, True), (True, False), (False, False)):
+        monkeypatch.setattr(devices, "has_bfloat16", lambda _, has=has: has)
+        monkeypatch.setattr(devices, "bfloat16_pays", lambda _, pays=pays: pays)
+        assert devices.precision("auto", cpu, "float32") == torch.float32
+        assert (devices.precision("auto", cpu, "bfloat16") == torch.bfloat16) is has
+        assert (devices.precision("auto", cpu, None) == torch.bfloat16) is pays
+        assert devices.precision("bfloat16", cpu, "float32") == torch.bfloat16
+
+
 @pytest.mark.parametrize("fast", [True, False])
 def test_bfloat16_is_the_kernels_own_where_they_have_it(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     cpu, here = torch.device("cpu"), library.found()

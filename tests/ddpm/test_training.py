@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ddpm import checkpoint, weights
+from ddpm import checkpoint, devices, weights
 from ddpm.config import Config
 from ddpm.configfiles import override, resolve
 from ddpm.errors import EngineError
@@ -71,6 +71,7 @@ def test_a_run_tells_its_whole_story(tmp_path: Path) -> None:
             "diffusion.variance=learned_range", "training.objective=vlb", "diffusion.timesteps=2",
             "sampling.steps=2", "training.accumulation=2",
         ),
+        ("training.precision=bfloat16",),
     ],
 )  # fmt: skip
 def test_resume_is_exact_to_the_byte(tmp_path: Path, settings: tuple[str, ...]) -> None:
@@ -87,6 +88,16 @@ def test_resume_is_exact_to_the_byte(tmp_path: Path, settings: tuple[str, ...]) 
     second = run(config, tmp_path / "parts")
     assert second[0].step == 4  # type: ignore[union-attr]
     assert blobs(tmp_path / "whole", 8) == blobs(tmp_path / "parts", 8)
+
+
+def test_what_auto_meant_when_a_run_began_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "has_bfloat16", lambda device: True)
+    monkeypatch.setattr(devices, "bfloat16_pays", lambda device: False)
+    first = of_kind(run(tiny("training.precision=auto", "training.steps=4"), tmp_path), Started)[0]
+    monkeypatch.setattr(devices, "bfloat16_pays", lambda device: True)  # measured anew in another minute
+    then = of_kind(run(tiny("training.precision=auto", "training.steps=8"), tmp_path), Started)[0]
+    other = of_kind(run(tiny("training.precision=auto", "training.steps=4"), tmp_path / "other"), Started)[0]
+    assert [event.precision for event in (first, then, other)] == ["float32", "float32", "bfloat16"]
 
 
 def test_another_seed_ends_elsewhere(tmp_path: Path) -> None:
