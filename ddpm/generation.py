@@ -13,7 +13,7 @@ from torch import Tensor
 from ddpm import devices, portions, subject
 from ddpm.config import Config
 from ddpm.events import Denoising, Ended, Event, Notice, SamplesWritten
-from ddpm.grids import GRID_LIMIT, settings, write_grid
+from ddpm.grids import settings, shown, write_grid
 from ddpm.images import grid, save_png, to_uint8
 from ddpm.samplers.steps import SampleStep
 from ddpm.sampling import batches, draw
@@ -99,7 +99,7 @@ class Generation:
         relative = f"frames/{index:04d}-{kind}.png"
         path = self._directory / relative
         path.parent.mkdir(exist_ok=True)
-        save_png(path, grid(to_uint8(x[:GRID_LIMIT].cpu())))
+        save_png(path, grid(to_uint8(x[: shown(self._config, len(x))].cpu())))
         return relative
 
     def _image(self, number: int) -> Path:
@@ -112,7 +112,7 @@ class Generation:
 
     def _grid(self, source: Subject) -> SamplesWritten:
         """The first images as one grid, from their files: some may be of an earlier, stopped attempt."""
-        count = min(self._config.sampling.count, GRID_LIMIT)
+        count = shown(self._config, self._config.sampling.count)
         pixels = [np.asarray(Image.open(self._image(i))) for i in range(count)]
         channels, height, width = self._config.data.shape
         stack = torch.from_numpy(np.stack(pixels)).reshape(count, height, width, channels)

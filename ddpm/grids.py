@@ -43,6 +43,14 @@ def write_grid(path: Path, pixels: Tensor, config: Config, **more: Any) -> None:
     images.save_png(path, images.grid(pixels, columns), settings(config, **more))
 
 
+def shown(config: Config, count: int) -> int:
+    """How many of `count` images a grid has: all, or the first up to GRID_LIMIT that fill rows of classes."""
+    if count <= GRID_LIMIT:
+        return count
+    rows = len(config.sampling.labels) or config.model.classes or 1
+    return GRID_LIMIT - GRID_LIMIT % rows if rows <= GRID_LIMIT else GRID_LIMIT
+
+
 def by_class(pixels: Tensor, config: Config) -> tuple[Tensor, int | None]:
     """The first images of a seed, uint8 (N,C,H,W), and how many make a row: a row for each class, in the
     order in which they are drawn, where there are classes. What a row lacks is black."""
@@ -73,7 +81,7 @@ def pictures(
     if not config.diffuses:
         return pairs(subject, config, *first(min(count, PAIR_LIMIT)))
     parts = []
-    for numbers in batches(config.sampling, min(count, GRID_LIMIT)):
+    for numbers in batches(config.sampling, shown(config, count)):
         for sample in draw(subject.network, config, numbers, precision=subject.precision):
             if stopped():
                 return None

@@ -8,12 +8,12 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 import torch
 from torch import Tensor
 
+from ddpm import grids
 from ddpm.config import Config
 from ddpm.evaluation.drawnfeatures import DrawnFeatures
 from ddpm.evaluation.features import Features, batch_size
 from ddpm.evaluation.pace import Pace
 from ddpm.events import Evaluating, Event
-from ddpm.grids import GRID_LIMIT
 from ddpm.images import to_uint8
 from ddpm.sampling import batches, draw
 from ddpm.subject import Subject
@@ -39,7 +39,7 @@ class Drawing:
 
     def run(self, drawn: DrawnFeatures, first: First | None) -> Iterator[Event]:
         """Fills `drawn`, from where it stands to its end."""
-        shown = min(self._total, GRID_LIMIT)
+        shown = grids.shown(self._config, self._total)
         pace = Pace(self._subject, "samples")
         yield from pace.told(drawn.done, self._total)
         for images in batches(self._config.sampling, self._total):

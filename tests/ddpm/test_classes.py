@@ -13,7 +13,7 @@ from ddpm.config import Config
 from ddpm.configfiles import ConfigError, override, resolve
 from ddpm.errors import EngineError
 from ddpm.feed import Feed
-from ddpm.grids import by_class
+from ddpm.grids import by_class, shown
 from ddpm.sampling import NetworkDenoiser, draw, labels_of
 from tests.ddpm.test_training import blobs, run, tiny
 
@@ -114,6 +114,15 @@ def test_a_grid_has_a_row_for_each_class() -> None:
     assert columns == 8
     assert sheet.flatten().tolist() == [*range(0, 22, 3), *range(1, 23, 3), *range(2, 23, 3), 0]
     assert by_class(pixels, resolve("digits")[0]) == (pixels, None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "count", "images"),
+    [([], 64, 64), ([], 65, 60), ([], 7, 7), (["sampling.labels=4,1,9"], 100, 63)],
+)
+def test_of_more_images_a_grid_shows_whole_rows(settings: list[str], count: int, images: int) -> None:
+    assert shown(config_of(*settings), count) == images
+    assert shown(resolve("digits")[0], count) == min(count, 64)
 
 
 def test_a_training_with_classes_resumes_to_the_byte_and_learns_them(tmp_path: Path) -> None:
