@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from typing import Any
 
 UNKNOWN = "–"
 
@@ -44,6 +45,18 @@ def age(iso: str | None, now: datetime | None = None) -> str:
 def count(number: float | None) -> str:
     """Three digits that matter: "999", "12.4k", "102M"."""
     return _scaled(number, ("", "k", "M", "G", "T"))
+
+
+def guidance(told: Any) -> str:
+    """Of a protocol: the weight, and the part of the timesteps that it is for where not all are."""
+    if told is None:
+        return "no guidance"
+    if not (
+        isinstance(told, list) and len(told) == 3 and all(isinstance(part, int | float) for part in told)
+    ):
+        return f"guidance {told}"
+    weight, start, end = told
+    return f"guidance {weight:g}" + ("" if (start, end) == (0, 1) else f" from {start:g} to {end:g}")
 
 
 def distance(value: float | None) -> str:

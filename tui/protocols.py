@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ddpm.evaluation.protocol import RANKED
-from runs.humanize import UNKNOWN
+from runs.humanize import UNKNOWN, guidance
 from runs.text import printable
 
 SEPARATOR = " · "
@@ -22,7 +22,7 @@ _SAID = {
     "features.network", "features.convention", "features.weights",
     "reference.dataset", "reference.split", "reference.images", "reference.shape", "reference.data",
     "samples",
-    "sampling.sampler", "sampling.steps", "sampling.spacing", "sampling.eta",
+    "sampling.sampler", "sampling.steps", "sampling.spacing", "sampling.eta", "sampling.guidance",
     "sampling.weights", "sampling.ema_decay", "sampling.ema_length",
 }  # fmt: skip
 
@@ -113,6 +113,8 @@ def _sampling(sampling: Mapping[str, Any]) -> Iterator[Part]:
     spacing, eta = sampling.get("spacing"), sampling.get("eta")
     yield Part("sampling.spacing", f"{_text(spacing)} steps", usual=spacing in (None, "uniform"))
     yield Part("sampling.eta", f"eta {_text(eta)}", usual=not eta)
+    guided = sampling.get("guidance")
+    yield Part("sampling.guidance", printable(guidance(guided)), usual=guided is None)
     weights = sampling.get("weights")
     yield Part("sampling.weights", {"ema": "EMA", "model": "no EMA"}.get(str(weights), _text(weights)))
     length = sampling.get("ema_length")

@@ -20,7 +20,8 @@ INLINE void product(const int halves, const int rows, const int vectors, long in
         for (int r = 0; r < rows; r++) {
             vec left = all(a[r * ar]);
 #pragma GCC unroll 3
-            for (int v = 0; v < vectors; v++) sums[r * vectors + v] = multiplied(halves, sums[r * vectors + v], left, right[v]);
+            for (int v = 0; v < vectors; v++)
+                sums[r * vectors + v] = multiplied(halves, sums[r * vectors + v], left, right[v]);
         }
         a += ai, b += vectors * WIDTH;
     }
@@ -29,8 +30,8 @@ INLINE void product(const int halves, const int rows, const int vectors, long in
 }
 
 /* C = A B for an even number of rows, a multiple of four where columns are not two vectors. */
-INLINE void panel_product(const int halves, long rows, long columns, long inner, const float *a, long ar, long ai, const float *b,
-                          float *c, long cr, int accumulate) {
+INLINE void panel_product(const int halves, long rows, long columns, long inner, const float *a, long ar, long ai,
+                          const float *b, float *c, long cr, int accumulate) {
     for (long done; rows > 0; rows -= done, a += done * ar, c += done * cr) {
         if (columns == 3 * WIDTH) product(halves, done = 4, 3, inner, a, ar, ai, b, c, cr, accumulate);
         else if (columns == 2 * WIDTH) {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from runs.caveats import caveats, floor_at
 from runs.cli.output import Cell, Column, table
-from runs.humanize import UNKNOWN, distance
+from runs.humanize import UNKNOWN, distance, guidance
 
 if TYPE_CHECKING:
     from runs.rows import EvaluationRow
@@ -121,6 +121,10 @@ def _network(features: Mapping[str, Any]) -> str:
     return _text(features.get("network")).replace("inception-2015-12-05", "Inception")
 
 
+#: What `_sampling` has words for.
+_SAID = ("sampler", "steps", "spacing", "eta", "variance", "guidance", "weights", "ema_decay")
+
+
 def _sampling(sampling: Mapping[str, Any]) -> str:
     if not sampling:
         return "by no sampler of ours"
@@ -130,8 +134,13 @@ def _sampling(sampling: Mapping[str, Any]) -> str:
         parts.append(f"eta {_text(sampling['eta'])}")
     if sampling.get("variance") is not None:
         parts.append(f"variance {_text(sampling['variance'])}")
+    if sampling.get("guidance") is not None:
+        parts.append(guidance(sampling["guidance"]))
     averaged = sampling.get("weights") == "ema"
     parts.append(f"ema {_text(sampling.get('ema_decay'))}" if averaged else _text(sampling.get("weights")))
+    parts += [
+        f"{key} {_text(told)}" for key, told in sampling.items() if key not in _SAID and told is not None
+    ]
     return ", ".join(parts)
 
 

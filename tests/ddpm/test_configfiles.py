@@ -77,8 +77,8 @@ def test_a_bad_setting_gets_one_clear_line(setting: str, message: str) -> None:
 
 def test_an_unknown_preset_names_the_nearest() -> None:
     assert problem(preset="mnits") == (
-        "preset 'mnits' does not exist; there are cifar10, cifar10-gpu, cifar10-small, digits, "
-        "fashion-mnist, mnist, mnist-consistency, mnist-cpu, mnist-gpu; did you mean mnist?"
+        "preset 'mnits' does not exist; there are cifar10, cifar10-cpu, cifar10-gpu, cifar10-small, "
+        "digits, fashion-mnist, mnist, mnist-consistency, mnist-cpu, mnist-gpu; did you mean mnist?"
     )
 
 

@@ -1,9 +1,10 @@
 import math
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from runs.humanize import a_run, age, bytes_text, count, duration, rate
+from runs.humanize import a_run, age, bytes_text, count, duration, guidance, rate
 
 
 @pytest.mark.parametrize(
@@ -65,3 +66,16 @@ def test_rate(number: float | None, text: str) -> None:
 
 def test_a_kind_of_run_has_its_article() -> None:
     assert [a_run(kind) for kind in ("train", "evaluate")] == ["a train run", "an evaluate run"]
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        (None, "no guidance"),
+        ([2.0, 0.0, 1.0], "guidance 2"),
+        ([1.5, 0.25, 0.75], "guidance 1.5 from 0.25 to 0.75"),
+        ("strong", "guidance strong"),  # of a later version
+    ],
+)
+def test_guidance_is_told_with_its_interval(told: Any, text: str) -> None:
+    assert guidance(told) == text

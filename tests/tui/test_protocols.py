@@ -43,7 +43,9 @@ def test_the_usual_protocol_fits_a_narrow_line() -> None:
         ({"sampling__eta": 0.5}, "eta 0.5"),
         ({"sampling__weights": "model"}, "no EMA"),
         ({"sampling__ema_decay": 0.999}, "EMA decay 0.999"),
-        ({"sampling__guidance": 3.0}, "sampling.guidance 3"),
+        ({"sampling__guidance": [3.0, 0.0, 1.0]}, "guidance 3"),
+        ({"sampling__guidance": [3.0, 0.25, 0.5]}, "guidance 3 from 0.25 to 0.5"),
+        ({"sampling__rho": 3.0}, "sampling.rho 3"),
     ],
 )
 def test_all_that_keeps_two_apart_is_told(changes: dict[str, Any], told: str) -> None:
@@ -52,6 +54,10 @@ def test_all_that_keeps_two_apart_is_told(changes: dict[str, Any], told: str) ->
     assert protocols.label(changed, [PROTOCOL, changed]) == told
     assert told in protocols.words(changed, [PROTOCOL])
     assert protocols.label(PROTOCOL, [changed]) != told
+
+
+def test_without_guidance_is_told_beside_one_with() -> None:
+    assert protocols.label(PROTOCOL, [other(sampling__guidance=[3.0, 0.0, 1.0])]) == "no guidance"
 
 
 def test_the_companions_keep_nothing_apart() -> None:

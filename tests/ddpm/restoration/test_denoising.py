@@ -12,7 +12,7 @@ from ddpm.feed import Batch
 from ddpm.restoration.denoising import Denoising, denoised, expected, noisy, pairs
 from ddpm.restoration.noise2same import noise2same_loss
 from ddpm.subject import Subject
-from ddpm.unet import UNet
+from ddpm.unet import ResnetBlock, UNet
 
 HANZI = DenoisingConfig(sigma=0.7, dropped=0.5)
 
@@ -148,6 +148,9 @@ def network() -> UNet:
     torch.manual_seed(0)
     made = UNet(ModelConfig(channels=8, multipliers=(1,), blocks=1, attention=(), dropout=0.5), 1, 8)
     nn.init.normal_(made.conv_out.weight)
+    for block in made.modules():
+        if isinstance(block, ResnetBlock):  # which begin as nothing
+            nn.init.normal_(block.conv2.weight, std=0.1)
     return made.eval()
 
 
