@@ -24,7 +24,7 @@ _ROUNDS = 5
 def bfloat16_wins() -> bool:
     """Whether a U-Net learns faster in bfloat16 than in float32, with as many threads as torch has now.
 
-    Takes some seconds the first time on a machine; with another torch or number of threads anew.
+    Takes about a second the first time on a machine; with another torch, number of threads or kernels anew.
     """
     path = _path()
     if path is not None and (kept := _kept(path)) is not None:
