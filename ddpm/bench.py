@@ -10,13 +10,15 @@ shape; draws by `ddpm.sampling.draw`. Needs torch, torchvision, what they bring,
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 _BEGAN = time.perf_counter()  # before torch: start-up counts it
 
-from ddpm import threads  # noqa: E402
+from ddpm import process  # noqa: E402
 
-threads.wait_briefly(os.environ)  # as in every run
+if __name__ == "__main__" and process.settle(os.environ):  # as in every run
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 import argparse  # noqa: E402
 import collections  # noqa: E402
@@ -25,7 +27,6 @@ import math  # noqa: E402
 import platform  # noqa: E402
 import resource  # noqa: E402
 import statistics  # noqa: E402
-import sys  # noqa: E402
 import tempfile  # noqa: E402
 from collections.abc import Callable, Iterator, Sequence  # noqa: E402
 from pathlib import Path  # noqa: E402

@@ -17,7 +17,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ddpm.errors import EngineError
-from ddpm.kernels import layers, library
+from ddpm.kernels import calling, library
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def arithmetic(precision: torch.dtype, device: torch.device, *, compiled: bool =
     """
     wanted = precision == torch.bfloat16
     own = wanted and device.type == "cpu" and not compiled and library.found().halves
-    with layers.halves(own), torch.autocast(device.type, torch.bfloat16, enabled=wanted and not own):
+    with calling.halves(own), torch.autocast(device.type, torch.bfloat16, enabled=wanted and not own):
         yield
 
 

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from ddpm.augmentation import NUMBERS
 from ddpm.config import Config, ModelConfig
+from ddpm.kernels.attention import attend
 from ddpm.kernels.layers import Conv3x3, normalised
+from ddpm.kernels.linear import Conv1x1, Linear
 
 _NORM_EPS = 1e-6
 
@@ -169,7 +171,7 @@ class ResnetBlock(nn.Module):
         self.norm2 = nn.GroupNorm(groups, outputs, eps=_NORM_EPS)
         self.dropout = nn.Dropout(dropout)
         self.conv2 = Conv3x3(outputs, outputs)
-        self.conv_shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+        self.conv_shortcut = Conv1x1(inputs, outputs) if inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor, temb: Tensor) -> Tensor:
         h = self.conv1(normalised(self.norm1, x, silu=True))
@@ -185,19 +187,14 @@ class Attention(nn.Module):
         super().__init__()
         self.heads = channels // head_channels if head_channels else 1
         self.group_norm = nn.GroupNorm(groups, channels, eps=_NORM_EPS)
-        self.to_q = nn.Linear(channels, channels)
-        self.to_k = nn.Linear(channels, channels)
-        self.to_v = nn.Linear(channels, channels)
-        self.to_out = nn.Sequential(nn.Linear(channels, channels))
+        self.to_q = Linear(channels, channels)
+        self.to_k = Linear(channels, channels)
+        self.to_v = Linear(channels, channels)
+        self.to_out = nn.Sequential(Linear(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
         h = normalised(self.group_norm, x).flatten(2).transpose(1, 2)  # (N, H·W, C)
-        q, k, v = self.to_q(h), self.to_k(h), self.to_v(h)
-        if self.heads == 1:
-            h = F.scaled_dot_product_attention(q, k, v)
-        else:
-            q, k, v = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in (q, k, v))
-            h = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        h = attend(self.to_q(h), self.to_k(h), self.to_v(h), self.heads)
         return x + self.to_out(h).transpose(1, 2).reshape(x.shape)
 
 

@@ -8,7 +8,7 @@ import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
-from ddpm import threads
+from ddpm import process
 
 
 def command(module: str, *arguments: str) -> list[str]:
@@ -22,7 +22,7 @@ def environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
     Relative entries of PYTHONPATH are made absolute, as the new process works elsewhere.
     """
     variables = dict(os.environ if base is None else base)
-    threads.wait_briefly(variables)
+    process.settle(variables)
     paths = [str(Path(p).absolute()) for p in variables.get("PYTHONPATH", "").split(os.pathsep) if p]
     root = Path(__file__).resolve().parent.parent
     installed = {Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib")}

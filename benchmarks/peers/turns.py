@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from benchmarks.peers.environment import ROOT
-from ddpm import threads
+from ddpm import process
 
 
 class WorkerError(RuntimeError):
@@ -29,8 +29,8 @@ class Worker:
         self.engine, self._log = engine, log
         log.parent.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        if engine == "ours":  # peers' threads wait as torch has them wait, ours as in our runs
-            threads.wait_briefly(environment)
+        if engine == "ours":  # as in our runs; peers' threads wait and keep memory as torch has them
+            process.settle(environment)
         began = time.perf_counter()
         with log.open("w", encoding="utf-8") as errors:
             self._process = subprocess.Popen(

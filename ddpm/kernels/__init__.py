@@ -1,9 +1,13 @@
-"""What a processor computes of the U-Net in the project's own kernels: 3 × 3 convolutions and normalisations.
+"""What a processor computes of the U-Net in the project's own kernels.
 
-    winograd.c   convolutions and their gradients in 4/9 of the multiplications (`layers.Conv3x3`); `tiles.h`
-                 has the transforms, `bfloat16.h` the products of bfloat16 (`layers.halves`)
+    winograd.c   3 × 3 convolutions and their gradients in 4/9 of the multiplications (`layers.Conv3x3`);
+                 `tiles.h` has the transforms
     norm.c       group normalisation, the time's shift before it and SiLU after it (`layers.normalised`)
-    library.py   compiles both for this machine when they are first needed, and keeps the result
+    linear.c     1 × 1 convolutions and attention's projections (`linear.Conv1x1`, `linear.Linear`), and
+    attention.c  attention (`attention.attend`), both where products of bfloat16 are asked for
+                 (`calling.halves`); `laying.h` has how numbers are laid down for them
+    product.h    the product that all but norm.c come to, `bfloat16.h` its kind of numbers
+    library.py   compiles them for this machine when they are first needed, and keeps the result
 
 The same functions as torch's, to float rounding, of float32; with no C compiler at hand torch's are taken.
 """

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, Self
 
 import torch
@@ -13,24 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from ddpm.kernels import library
-
-_VECTOR = 8  # floats: channels are multiples of it
-_MOST = 4096  # channels
-_HALVES = ContextVar("halves", default=False)
-
-
-@contextmanager
-def halves(wanted: bool = True) -> Iterator[None]:
-    """Has the kernels' convolutions multiply bfloat16, here and in the gradients of what is computed here.
-
-    What goes in and out, sums, and everything else of a network stay float32.
-    """
-    before = _HALVES.set(wanted)
-    try:
-        yield
-    finally:
-        _HALVES.reset(before)
+from ddpm.kernels import calling
 
 
 class Conv3x3(nn.Conv2d):
@@ -45,13 +24,13 @@ class Conv3x3(nn.Conv2d):
         """(N, inputs, H, W) to (N, outputs, H, W)."""
         if not _applies(x, self.in_channels, self.weight, self.bias):
             return super().forward(x)
-        halves = _HALVES.get()
+        halves = calling.multiplies_halves()
         if torch.is_grad_enabled() or self.training:
             result: Tensor = _Convolution.apply(x, self.weight, self.bias, halves)
             return result
         assert self.bias is not None
         return _convolve(
-            _laid(x), self._ready(halves), self.bias.contiguous(), self.out_channels, halves=halves
+            calling.laid(x), self._ready(halves), self.bias.contiguous(), self.out_channels, halves=halves
         )
 
     def train(self, mode: bool = True) -> Self:
@@ -87,45 +66,16 @@ def normalised(norm: nn.GroupNorm, x: Tensor, shift: Tensor | None = None, *, si
 
 
 def _applies(x: Tensor, channels: int, weight: Tensor, bias: Tensor | None) -> bool:
-    """Whether a kernel may have x (N, C, H, W), weights whose first dimension is the channels that come out,
-    and a bias. A kernel checks nothing: what is not exactly as it reads it, torch computes or refuses."""
-    return (
-        x.dim() == 4
-        and x.shape[1] == channels
-        and bias is not None
-        and all(t.device.type == "cpu" and t.dtype == torch.float32 for t in (x, weight, bias))
-        and all(c % _VECTOR == 0 and c <= _MOST for c in (channels, len(weight)))
-        and x.numel() > 0
-        and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()
-        and library.found().library is not None
-    )
-
-
-def _kernels() -> ctypes.CDLL:
-    kernels = library.found().library
-    assert kernels is not None, "asked for where they do not apply"
-    return kernels
-
-
-def _laid(x: Tensor) -> Tensor:
-    """(N, H, W, C) in memory, as the kernels read."""
-    return x.contiguous(memory_format=torch.channels_last)
-
-
-def _like(x: Tensor, channels: int) -> Tensor:
-    count, _, height, width = x.shape
-    return torch.empty(
-        (count, channels, height, width), dtype=torch.float32, memory_format=torch.channels_last
-    )
+    """Whether a kernel may have x as (N, channels, H, W)."""
+    return x.dim() == 4 and x.shape[1] == channels and calling.applies(x, channels, weight, bias)
 
 
 def _convolve(x: Tensor, prepared: Tensor, bias: Tensor | None, outputs: int, *, halves: bool) -> Tensor:
     """By prepared weights of that kind (see below)."""
     count, inputs, height, width = x.shape
-    y = _like(x, outputs)
-    _kernels().winograd_convolve(
-        *_addresses(x, prepared, bias, y), count, height, width, inputs, outputs, halves,
+    y = calling.like(x, outputs)
+    calling.kernels().winograd_convolve(
+        *calling.addresses(x, prepared, bias, y), count, height, width, inputs, outputs, halves,
         torch.get_num_threads(),
     )  # fmt: skip
     return y
@@ -143,7 +93,7 @@ def _prepared(weight: Tensor, *, halves: bool, back: bool = False) -> Tensor:
         address += 2 * (row + column) * weight.element_size()
         outputs, inputs, k, c, row, column = inputs, outputs, c, k, -row, -column
     threads = torch.get_num_threads()
-    _kernels().winograd_prepare(
+    calling.kernels().winograd_prepare(
         address, found.data_ptr(), inputs, outputs, k, c, row, column, halves, threads
     )
     return found
@@ -152,7 +102,7 @@ def _prepared(weight: Tensor, *, halves: bool, back: bool = False) -> Tensor:
 class _Convolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, halves: bool) -> Tensor:
-        x, weight, bias = _laid(x), weight.detach(), bias.detach().contiguous()
+        x, weight, bias = calling.laid(x), weight.detach(), bias.detach().contiguous()
         ctx.save_for_backward(x, weight)
         ctx.halves = halves
         return _convolve(x, _prepared(weight, halves=halves), bias, len(weight), halves=halves)
@@ -161,7 +111,7 @@ class _Convolution(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
-        dy, dx, dw, dbias = _laid(dy), None, None, None
+        dy, dx, dw, dbias = calling.laid(dy), None, None, None
         if ctx.needs_input_grad[0]:
             prepared = _prepared(weight, halves=ctx.halves, back=True)
             dx = _convolve(dy, prepared, None, x.shape[1], halves=ctx.halves)
@@ -174,7 +124,7 @@ def _gradients(x: Tensor, dy: Tensor, weight: Tensor, halves: bool) -> tuple[Ten
     (count, inputs, height, width), outputs, threads = x.shape, dy.shape[1], torch.get_num_threads()
     dw, dbias = torch.empty_like(weight), torch.empty(outputs)
     work = torch.empty(threads * (16 * inputs + 1) * outputs)
-    _kernels().winograd_gradients(
+    calling.kernels().winograd_gradients(
         x.data_ptr(), dy.data_ptr(), dw.data_ptr(), dbias.data_ptr(), work.data_ptr(), count, height, width,
         inputs, outputs, *dw.stride(), halves, threads,
     )  # fmt: skip
@@ -193,13 +143,13 @@ class _Normalisation(torch.autograd.Function):
         eps: float,
         silu: bool,
     ) -> Tensor:
-        x, shift = _laid(x), None if shift is None else shift.detach().contiguous()
+        x, shift = calling.laid(x), None if shift is None else shift.detach().contiguous()
         gamma, beta = gamma.detach().contiguous(), beta.detach().contiguous()
         count, channels, height, width = x.shape
-        y, mean, scale = _like(x, channels), torch.empty(count, groups), torch.empty(count, groups)
-        _kernels().norm_forward(
-            *_addresses(x, shift, gamma, beta, y, mean, scale), count, height * width, channels, groups, eps,
-            silu, torch.get_num_threads(),
+        y, mean, scale = calling.like(x, channels), torch.empty(count, groups), torch.empty(count, groups)
+        calling.kernels().norm_forward(
+            *calling.addresses(x, shift, gamma, beta, y, mean, scale), count, height * width, channels,
+            groups, eps, silu, torch.get_num_threads(),
         )  # fmt: skip
         ctx.save_for_backward(x, shift, gamma, beta, mean, scale)
         ctx.silu = silu
@@ -210,16 +160,12 @@ class _Normalisation(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, shift, gamma, beta, mean, scale = ctx.saved_tensors
         count, channels, height, width = x.shape
-        dy = _laid(dy)  # named, so that its memory outlives the call
-        dx, dshift = _like(x, channels), None if shift is None else torch.empty(count, channels)
+        dy = calling.laid(dy)  # named, so that its memory outlives the call
+        dx, dshift = calling.like(x, channels), None if shift is None else torch.empty(count, channels)
         shares = torch.empty(count, 2, channels)  # of dgamma and dbeta, an image's each
-        _kernels().norm_backward(
-            *_addresses(x, shift, gamma, beta, dy, mean, scale, dx, dshift, shares), count, height * width,
-            channels, mean.shape[1], ctx.silu, torch.get_num_threads(),
+        calling.kernels().norm_backward(
+            *calling.addresses(x, shift, gamma, beta, dy, mean, scale, dx, dshift, shares), count,
+            height * width, channels, mean.shape[1], ctx.silu, torch.get_num_threads(),
         )  # fmt: skip
         dgamma, dbeta = shares.sum(0)
         return dx, dshift, dgamma, dbeta, None, None, None
-
-
-def _addresses(*tensors: Tensor | None) -> list[int | None]:
-    return [None if tensor is None else tensor.data_ptr() for tensor in tensors]

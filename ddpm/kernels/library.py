@@ -18,8 +18,8 @@ import torch  # brings the OpenMP runtime that the library shares with it
 
 from ddpm import atomic
 
-_SOURCES = ("winograd.c", "norm.c")
-_HEADERS = ("vector.h", "bfloat16.h", "tiles.h")
+_SOURCES = ("winograd.c", "linear.c", "attention.c", "norm.c")
+_HEADERS = ("vector.h", "bfloat16.h", "product.h", "tiles.h", "laying.h")
 #: Products and sums may be contracted; nothing else that would change a result.
 _FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-fopenmp", "-fPIC", "-std=gnu11")
 #: Of the folders in which is compiled.
@@ -30,6 +30,10 @@ _ARGUMENTS = {
     "winograd_prepare": [_POINTER] * 2 + [_LONG] * 6 + [_INT] * 2,
     "winograd_convolve": [_POINTER] * 4 + [_LONG] * 5 + [_INT] * 2,
     "winograd_gradients": [_POINTER] * 5 + [_LONG] * 9 + [_INT] * 2,
+    "linear_apply": [_POINTER] * 5 + [_LONG] * 5 + [_INT],
+    "linear_gradients": [_POINTER] * 5 + [_LONG] * 3 + [_INT],
+    "attention_forward": [_POINTER] * 7 + [_LONG] * 4 + [_FLOAT, _INT],
+    "attention_backward": [_POINTER] * 9 + [_LONG] * 4 + [_FLOAT, _INT],
     "norm_forward": [_POINTER] * 7 + [_LONG] * 4 + [_FLOAT, _INT, _INT],
     "norm_backward": [_POINTER] * 10 + [_LONG] * 4 + [_INT, _INT],
 }

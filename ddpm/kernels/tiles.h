@@ -5,10 +5,9 @@
 #ifndef DDPM_TILES_H
 #define DDPM_TILES_H
 
-#include "bfloat16.h"
+#include "product.h"
 
 #define TILES 48 /* at once: what they are made of stays in a core's second cache */
-#define ROWS 12  /* a multiple of the rows of any product */
 #define MOST 4096 /* channels */
 #define SPOTS 16 /* of a transformed tile */
 
@@ -29,12 +28,6 @@ INLINE void locate(const Tiling *t, long tile, long *image, long *y, long *x) {
     long inside = tile % (t->down * t->across);
     *image = tile / (t->down * t->across);
     *y = inside / t->across * 2, *x = inside % t->across * 2;
-}
-
-/* Columns are taken in panels of one to three vectors, so that twelve sums fill the registers. */
-INLINE long panel(long k, long outputs) {
-    long left = (outputs - k) / WIDTH;
-    return WIDTH * (left == 1 ? 1 : left % 2 ? 3 : 2);
 }
 
 /* A row of G times three numbers. */

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ddpm import unet
 from ddpm.config_model import ModelConfig
-from ddpm.kernels import layers, library
+from ddpm.kernels import calling, layers, library
 from ddpm.kernels.layers import Conv3x3, normalised
 from tests.ddpm.kernels.test_layers import gradients, relative
 
@@ -123,7 +123,7 @@ def test_they_are_taken_where_they_are_asked_for() -> None:
     torch.manual_seed(0)
     conv, norm, x = Conv3x3(8, 8), nn.GroupNorm(2, 8), torch.randn(2, 8, 5, 5)
     expected = layers._Convolution.apply(x, conv.weight, conv.bias, True)
-    with layers.halves():
+    with calling.halves():
         result, after = conv(x), normalised(norm, x, silu=True)
         assert torch.equal(result, expected)
         with torch.no_grad():
@@ -143,7 +143,7 @@ def test_a_network_learns_with_them() -> None:
         nn.init.normal_(parameter, std=0.2)
     x, times, labels = torch.randn(4, 1, 8, 8), torch.arange(4), torch.tensor([0, 1, 2, 3])
     exact = torch.autograd.grad(network(x, times, labels).square().mean(), list(network.parameters()))
-    with layers.halves():
+    with calling.halves():
         loss = network(x, times, labels).square().mean()
     found = torch.autograd.grad(loss, list(network.parameters()))
     one, other = (torch.cat([part.flatten() for part in parts]) for parts in (found, exact))

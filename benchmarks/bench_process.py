@@ -1,10 +1,10 @@
-"""What it costs that torch's CPU threads spin or sleep while they wait, alone and beside other work.
+"""What it brings how a process waits and keeps its memory (`ddpm.process`), alone and beside other work.
 
-    python -m benchmarks.bench_threads [--preset digits] [--seconds 10] [--busy 2]
+    python -m benchmarks.bench_process [--preset digits] [--seconds 10] [--busy 2]
 
-Trains a preset in fresh processes under each way of waiting in turns, alone and beside `--busy` programs
-that keep a core each, and prints images per second and the ratio to torch's default. `ddpm-tui` has its
-workers wait as `ddpm.threads` says unless the environment does.
+Trains a preset in fresh processes in each of the ways in turns, alone and beside `--busy` programs that keep
+a core each, and prints images per second and the ratio to torch's default. `ddpm-tui` has its workers do as
+`ddpm.process` says unless the environment does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from ddpm import threads
+from ddpm import process
 
 BUSY = "while True: sum(range(10000))"
 
@@ -39,24 +39,26 @@ def measure(preset: str, seconds: float) -> float:
     return (training.images_seen - config.training.batch_size) / (time.perf_counter() - start)
 
 
-#: Ways of waiting, as the environment says them.
+#: As the environment says them.
 WAYS: dict[str, dict[str, str]] = {
     "torch's default": {},
     "awake": {"OMP_WAIT_POLICY": "ACTIVE"},
     "asleep": {"OMP_WAIT_POLICY": "PASSIVE"},
+    "ours, memory given back": {},
     "ours": {},
 }
-threads.wait_briefly(WAYS["ours"])
+process.settle(WAYS["ours"])
+WAYS["ours, memory given back"] = {k: v for k, v in WAYS["ours"].items() if not k.startswith("MALLOC_")}
 
 
 def in_fresh_process(way: str, preset: str, seconds: float) -> float:
-    """`measure` with threads that wait in that way."""
+    """`measure` in that way."""
     told = {name for variables in WAYS.values() for name in variables}
     environment = {k: v for k, v in os.environ.items() if k not in told} | WAYS[way]
     command = [
         sys.executable,
         "-m",
-        "benchmarks.bench_threads",
+        "benchmarks.bench_process",
         "--measure",
         "--preset",
         preset,
@@ -91,7 +93,7 @@ def main() -> None:
         reference = statistics.median(rates["torch's default"])
         for way, found in rates.items():
             rate = statistics.median(found)
-            print(f"{title:<24} {way:<15} {rate:8.1f} images/s   ×{rate / reference:.2f}")
+            print(f"{title:<24} {way:<24} {rate:8.1f} images/s   ×{rate / reference:.2f}")
 
 
 if __name__ == "__main__":
