@@ -185,7 +185,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", choices=peers, default=peers, help="these peers")
     parser.add_argument(
         "--with", dest="options", nargs="*", metavar="OPTIONS", help="diffusers also with these options, "
-        "each a list of channels_last,fused,workers,bf16,compile; default: the best for this processor",
+        "each a list of channels_last,fused,workers,bf16,compile,settled; default: the best here",
     )  # fmt: skip
     parser.add_argument("--clean", action="store_true", help="peers in environments that share nothing")
     parser.add_argument("--data", default=os.environ.get("DDPM_REAL_DATA"), help="folder with CIFAR-10")

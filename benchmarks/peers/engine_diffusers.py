@@ -1,7 +1,8 @@
 """diffusers' UNet2DModel, the identical function, trained as its example of unconditional images does.
 
 Options, which the example does not take by default: `channels_last`, `fused` (AdamW in one kernel, EMA by
-foreach), `workers` (processes that read images), `bf16` (autocast), `compile`. DDIMPipeline draws.
+foreach), `workers` (processes that read images), `bf16` (autocast), `compile`; and `settled`, none of its own:
+in an environment as our runs are started in. DDIMPipeline draws.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from benchmarks.peers.imagefolder import ImageFolder
 
 class Engine:
     def __init__(self, specification: dict[str, Any], options: list[str]) -> None:
-        unknown = set(options) - {"channels_last", "fused", "workers", "bf16", "compile"}
+        unknown = set(options) - {"channels_last", "fused", "workers", "bf16", "compile", "settled"}
         if unknown:
             raise ValueError(f"diffusers has no option {', '.join(sorted(unknown))}")
         self._spec, self._options = specification, options

@@ -29,8 +29,10 @@ class Worker:
         self.engine, self._log = engine, log
         log.parent.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        if engine == "ours":  # as in our runs; peers' threads wait and keep memory as torch has them
-            process.settle(environment)
+        if engine == "ours" or "settled" in engine.partition(":")[2].split(","):
+            process.settle(
+                environment
+            )  # as in our runs; else threads wait and memory is kept as torch has it
         began = time.perf_counter()
         with log.open("w", encoding="utf-8") as errors:
             self._process = subprocess.Popen(
