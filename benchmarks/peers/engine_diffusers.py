@@ -1,8 +1,8 @@
 """diffusers' UNet2DModel, the identical function, trained as its example of unconditional images does.
 
 Options, which the example does not take by default: `channels_last`, `fused` (AdamW in one kernel, EMA by
-foreach), `workers` (processes that read images), `bf16` (autocast), `compile`; and `settled`, none of its own:
-in an environment as our runs are started in. DDIMPipeline draws.
+foreach), `workers` (processes that read images), `bf16` (autocast), `compile`; and `settled`, not its own: in
+an environment as our runs are started in. DDIMPipeline draws.
 """
 
 from __future__ import annotations
