@@ -15,8 +15,7 @@ from ddpm.kernels import calling
 def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
     """softmax(q kᵀ / √d) v, each head by itself; all of them (N, tokens, heads · d)."""
     if _applies(q, k, v, heads):
-        result: Tensor = _Attention.apply(q, k, v, heads)
-        return result
+        return calling.run(_Attention, q, k, v, heads)
     if heads == 1:
         return F.scaled_dot_product_attention(q, k, v)
     q, k, v = (part.unflatten(2, (heads, -1)).transpose(1, 2) for part in (q, k, v))

@@ -6,9 +6,11 @@ import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import Function
 
 from ddpm.kernels import library
 
@@ -41,16 +43,32 @@ def applies(x: Tensor, channels: int, *others: Tensor | None) -> bool:
     channels: of x; the first dimension of the others is that of the channels that come out.
     A kernel checks nothing: what is not exactly as it reads it, torch computes or refuses.
     """
-    there = [tensor for tensor in others if tensor is not None]
-    return (
-        len(there) == len(others)
-        and all(t.device.type == "cpu" and t.dtype == torch.float32 for t in (x, *there))
-        and all(c % _VECTOR == 0 and c <= _MOST for c in (channels, *map(len, there)))
-        and x.numel() > 0
-        and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()
-        and library.found().library is not None
-    )
+    if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu") or library.found().library is None:
+        return False
+    if not _readable(x) or channels % _VECTOR or channels > _MOST or not x.numel():
+        return False
+    for other in others:  # a loop, as it is asked more than a hundred times a step
+        if other is None or not _readable(other) or other.shape[0] % _VECTOR or other.shape[0] > _MOST:
+            return False
+    return True
+
+
+def _readable(tensor: Tensor) -> bool:
+    return tensor.is_cpu and tensor.dtype is torch.float32
+
+
+class _Forgetting:
+    """What a function's forward pass may keep, and nobody asks for."""
+
+    def save_for_backward(self, *tensors: Tensor | None) -> None: ...
+
+
+def run(function: type[Function], *arguments: Any) -> Tensor:
+    """`function.apply`; where no gradients can be asked for autograd is not told, which takes its time."""
+    if torch.is_grad_enabled():
+        result: Tensor = function.apply(*arguments)
+        return result
+    return function.forward(_Forgetting(), *arguments)
 
 
 def kernels() -> ctypes.CDLL:

@@ -26,8 +26,7 @@ class Conv3x3(nn.Conv2d):
             return super().forward(x)
         halves = calling.multiplies_halves()
         if torch.is_grad_enabled() or self.training:
-            result: Tensor = _Convolution.apply(x, self.weight, self.bias, halves)
-            return result
+            return calling.run(_Convolution, x, self.weight, self.bias, halves)
         assert self.bias is not None
         return _convolve(
             calling.laid(x), self._ready(halves), self.bias.contiguous(), self.out_channels, halves=halves
@@ -57,10 +56,8 @@ def normalised(norm: nn.GroupNorm, x: Tensor, shift: Tensor | None = None, *, si
         shift.shape == x.shape[:2] and shift.dtype == x.dtype and shift.device == x.device
     )
     if fits and _applies(x, norm.num_channels, norm.weight, norm.bias):
-        result: Tensor = _Normalisation.apply(
-            x, shift, norm.weight, norm.bias, norm.num_groups, norm.eps, silu
-        )
-        return result
+        told = x, shift, norm.weight, norm.bias, norm.num_groups, norm.eps, silu
+        return calling.run(_Normalisation, *told)
     x = norm(x if shift is None else x + shift[:, :, None, None])
     return F.silu(x) if silu else x
 
@@ -102,7 +99,7 @@ def _prepared(weight: Tensor, *, halves: bool, back: bool = False) -> Tensor:
 class _Convolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, halves: bool) -> Tensor:
-        x, weight, bias = calling.laid(x), weight.detach(), bias.detach().contiguous()
+        x, bias = calling.laid(x), bias.contiguous()
         ctx.save_for_backward(x, weight)
         ctx.halves = halves
         return _convolve(x, _prepared(weight, halves=halves), bias, len(weight), halves=halves)
@@ -143,8 +140,8 @@ class _Normalisation(torch.autograd.Function):
         eps: float,
         silu: bool,
     ) -> Tensor:
-        x, shift = calling.laid(x), None if shift is None else shift.detach().contiguous()
-        gamma, beta = gamma.detach().contiguous(), beta.detach().contiguous()
+        x, shift = calling.laid(x), None if shift is None else shift.contiguous()
+        gamma, beta = gamma.contiguous(), beta.contiguous()
         count, channels, height, width = x.shape
         y, mean, scale = calling.like(x, channels), torch.empty(count, groups), torch.empty(count, groups)
         calling.kernels().norm_forward(

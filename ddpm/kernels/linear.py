@@ -46,14 +46,13 @@ def _applies(x: Tensor, inputs: int, weight: Tensor, bias: Tensor | None) -> boo
 def _mapped(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """x (…, inputs) by weights (outputs, inputs) and a bias (outputs), where the kernels apply."""
     rows = x.reshape(-1, x.shape[-1])
-    result: Tensor = _Linear.apply(rows, weight, bias)
-    return result.unflatten(0, x.shape[:-1])
+    return calling.run(_Linear, rows, weight, bias).unflatten(0, x.shape[:-1])
 
 
 class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        x, weight, bias = x.contiguous(), weight.detach(), bias.detach().contiguous()
+        x, bias = x.contiguous(), bias.contiguous()
         ctx.save_for_backward(x, weight)
         return _product(x, weight, bias)
 
