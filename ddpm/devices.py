@@ -137,7 +137,7 @@ def arithmetic(precision: torch.dtype, device: torch.device, *, compiled: bool =
     """A context in which a network computes with that precision; compiled: by `torch.compile`.
 
     bfloat16 is torch's autocast, but where the processor's kernels have it (`ddpm.kernels`): then only what
-    convolutions multiply is rounded, which is as fast there and more exact.
+    layers multiply is rounded, not what comes out of them, which is faster there and more exact.
     """
     wanted = precision == torch.bfloat16
     own = wanted and device.type == "cpu" and not compiled and library.found().halves

@@ -24,9 +24,12 @@ INLINE long begin(const Heads *h, long head) {
     return head / h->heads * h->tokens * h->apart + head % h->heads * h->channels;
 }
 
-/* The largest score of a row; what only pads it is made the least. */
-INLINE float largest(const Heads *h, float *row) {
+/* Makes the scores that only pad a row the least there are: they weigh nothing. */
+INLINE void hide_padding(const Heads *h, float *row) {
     for (long j = h->tokens; j < h->padded; j++) row[j] = -INFINITY;
+}
+
+INLINE float largest(const Heads *h, const float *row) {
     vec most = load(row);
     for (long j = WIDTH; j < h->padded; j += WIDTH) most = chosen(load(row + j) > most, load(row + j), most);
     float found = most[0];
@@ -62,6 +65,7 @@ INLINE void attend_block(const Heads *h, const float *q, const float *keys, cons
     multiply(rows, h->padded, words, a, words, 1, keys, s, h->padded, 0);
     for (long r = 0; r < count; r++) {
         float *row = s + r * h->padded;
+        hide_padding(h, row);
         most[r] = largest(h, row), sums[r] = weigh(h, row, most[r]);
     }
     rows = lay_rows(s, h->padded, count, h->padded, a);
@@ -106,9 +110,13 @@ typedef struct {
     float *a, *b, *p, *dp, *c; /* of a block */
 } Room;
 
-static Room room(const Heads *h) {
+INLINE long room_size(const Heads *h) {
+    return 5 * (h->channels * h->padded + BLOCK * (h->channels + h->padded));
+}
+
+static Room room(const Heads *h, float *all) {
     const long size = h->channels * h->padded, block = BLOCK * (h->channels + h->padded);
-    float *all = scratch(5 * size + 5 * block), *blocks = all + 5 * size;
+    float *blocks = all + 5 * size;
     return (Room){all, all + size, all + 2 * size, all + 3 * size, all + 4 * size, blocks, blocks + block,
                   blocks + 2 * block, blocks + 3 * block, blocks + 4 * block};
 }
@@ -123,6 +131,7 @@ INLINE void score_gradients(const Heads *h, const Room *o, const float *q, const
     multiply(rows, h->padded, words, o->a, words, 1, o->values, o->dp, h->padded, 0);
     for (long r = 0; r < count; r++) {
         float *p = o->p + r * h->padded, *dp = o->dp + r * h->padded;
+        hide_padding(h, p);
         const vec share = all(1 / sums[r]);
         vec inner = all(0);
         for (long j = 0; j < h->padded; j += WIDTH) {
@@ -151,8 +160,9 @@ INLINE void gradients_block(const Heads *h, const Room *o, const float *q, const
 }
 
 INLINE void gradients_head(const Heads *h, const float *q, const float *k, const float *v,
-                           const float *dy, const float *most, const float *sums, float *dq, float *dk, float *dv) {
-    const Room o = room(h);
+                           const float *dy, const float *most, const float *sums, float *dq, float *dk, float *dv,
+                           float *work) {
+    const Room o = room(h, work);
     lay_turned(k, h->apart, 1, h->tokens, h->channels, h->padded, o.keys);
     lay_turned(v, h->apart, 1, h->tokens, h->channels, h->padded, o.values);
     lay_panels(k, h->apart, h->tokens, h->channels, h->padded / 2, o.rows);
@@ -167,14 +177,23 @@ INLINE void gradients_head(const Heads *h, const float *q, const float *k, const
     }
 }
 
-/* Gradients to q, k, v, from that to o and from what the forward pass has kept. */
+/* Floats of work memory that each thread needs for gradients. */
+long attention_room(long tokens, long channels) {
+    const Heads h = heads_of(1, tokens, 1, channels, 1);
+    return room_size(&h);
+}
+
+/* Gradients to q, k, v, from that to o and from what the forward pass has kept; work: threads · attention_room. */
 void attention_backward(const float *q, const float *k, const float *v, const float *dy, const float *most,
-                        const float *sums, float *dq, float *dk, float *dv, long images, long tokens, long heads,
-                        long channels, float scale, int threads) {
+                        const float *sums, float *dq, float *dk, float *dv, float *work, long images, long tokens,
+                        long heads, long channels, float scale, int threads) {
     const Heads h = heads_of(images, tokens, heads, channels, scale);
-#pragma omp parallel for schedule(static) num_threads(threads)
-    for (long head = 0; head < images * heads; head++) {
-        const long at = begin(&h, head), query = head * tokens;
-        gradients_head(&h, q + at, k + at, v + at, dy + at, most + query, sums + query, dq + at, dk + at, dv + at);
-    }
+    const long all = images * heads;
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+    for (int part = 0; part < threads; part++)
+        for (long head = part * all / threads; head < (part + 1) * all / threads; head++) {
+            const long at = begin(&h, head), query = head * tokens;
+            gradients_head(&h, q + at, k + at, v + at, dy + at, most + query, sums + query, dq + at, dk + at, dv + at,
+                           work + part * room_size(&h));
+        }
 }

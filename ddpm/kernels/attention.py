@@ -40,12 +40,8 @@ class _Attention(torch.autograd.Function):
         q, k, v = q.contiguous(), k.contiguous(), v.contiguous()
         count, tokens, width = q.shape
         padded = (tokens + 7) // 8 * 8  # to whole vectors
-        o, most, sums = (
-            torch.empty_like(q),
-            torch.empty(count, heads, tokens),
-            torch.empty(count, heads, tokens),
-        )
-        work = torch.empty(count * width * padded)
+        most, sums = (calling.empty(count, heads, tokens) for _ in range(2))
+        o, work = torch.empty_like(q), calling.empty(count * width * padded)
         calling.kernels().attention_forward(
             *calling.addresses(q, k, v, o, most, sums, work), *_shape(q, heads), torch.get_num_threads()
         )
@@ -59,10 +55,11 @@ class _Attention(torch.autograd.Function):
         q, k, v, most, sums = ctx.saved_tensors
         dq, dk, dv = (torch.empty_like(q) for _ in range(3))
         dy = dy.contiguous()  # named, so that its memory outlives the call
-        calling.kernels().attention_backward(
-            *calling.addresses(q, k, v, dy, most, sums, dq, dk, dv), *_shape(q, ctx.heads),
-            torch.get_num_threads(),
-        )  # fmt: skip
+        kernels, shape, threads = calling.kernels(), _shape(q, ctx.heads), torch.get_num_threads()
+        work = calling.empty(threads * kernels.attention_room(shape[1], shape[3]))
+        kernels.attention_backward(
+            *calling.addresses(q, k, v, dy, most, sums, dq, dk, dv, work), *shape, threads
+        )
         return dq, dk, dv, None
 
 

@@ -64,7 +64,7 @@ class _Forgetting:
 
 
 def run(function: type[Function], *arguments: Any) -> Tensor:
-    """`function.apply`; where no gradients can be asked for autograd is not told, which takes its time."""
+    """`function.apply`; under `no_grad` autograd is not told, which takes its time."""
     if torch.is_grad_enabled():
         result: Tensor = function.apply(*arguments)
         return result
@@ -85,8 +85,13 @@ def laid(x: Tensor) -> Tensor:
 def like(x: Tensor, channels: int) -> Tensor:
     count, _, height, width = x.shape
     return torch.empty(
-        (count, channels, height, width), dtype=torch.float32, memory_format=torch.channels_last
+        (count, channels, height, width), dtype=torch.float32, device="cpu", memory_format=torch.channels_last
     )
+
+
+def empty(*shape: int) -> Tensor:
+    """As the kernels read and write, whatever the defaults are."""
+    return torch.empty(shape, dtype=torch.float32, device="cpu")
 
 
 def addresses(*tensors: Tensor | None) -> list[int | None]:

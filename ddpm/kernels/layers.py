@@ -85,7 +85,7 @@ def _prepared(weight: Tensor, *, halves: bool, back: bool = False) -> Tensor:
     back: for the gradient to x, the convolution by weights turned by 180°, inputs and outputs exchanged.
     """
     (outputs, inputs), (k, c, row, column) = weight.shape[:2], weight.stride()
-    address, found = weight.data_ptr(), torch.empty(16 * inputs * outputs // (1 + halves))
+    address, found = weight.data_ptr(), calling.empty(16 * inputs * outputs // (1 + halves))
     if back:
         address += 2 * (row + column) * weight.element_size()
         outputs, inputs, k, c, row, column = inputs, outputs, c, k, -row, -column
@@ -119,8 +119,8 @@ class _Convolution(torch.autograd.Function):
 
 def _gradients(x: Tensor, dy: Tensor, weight: Tensor, halves: bool) -> tuple[Tensor, Tensor]:
     (count, inputs, height, width), outputs, threads = x.shape, dy.shape[1], torch.get_num_threads()
-    dw, dbias = torch.empty_like(weight), torch.empty(outputs)
-    work = torch.empty(threads * (16 * inputs + 1) * outputs)
+    dw, dbias = torch.empty_like(weight), calling.empty(outputs)
+    work = calling.empty(threads * (16 * inputs + 1) * outputs)
     calling.kernels().winograd_gradients(
         x.data_ptr(), dy.data_ptr(), dw.data_ptr(), dbias.data_ptr(), work.data_ptr(), count, height, width,
         inputs, outputs, *dw.stride(), halves, threads,
@@ -143,7 +143,7 @@ class _Normalisation(torch.autograd.Function):
         x, shift = calling.laid(x), None if shift is None else shift.contiguous()
         gamma, beta = gamma.contiguous(), beta.contiguous()
         count, channels, height, width = x.shape
-        y, mean, scale = calling.like(x, channels), torch.empty(count, groups), torch.empty(count, groups)
+        y, mean, scale = calling.like(x, channels), calling.empty(count, groups), calling.empty(count, groups)
         calling.kernels().norm_forward(
             *calling.addresses(x, shift, gamma, beta, y, mean, scale), count, height * width, channels,
             groups, eps, silu, torch.get_num_threads(),
@@ -158,8 +158,8 @@ class _Normalisation(torch.autograd.Function):
         x, shift, gamma, beta, mean, scale = ctx.saved_tensors
         count, channels, height, width = x.shape
         dy = calling.laid(dy)  # named, so that its memory outlives the call
-        dx, dshift = calling.like(x, channels), None if shift is None else torch.empty(count, channels)
-        shares = torch.empty(count, 2, channels)  # of dgamma and dbeta, an image's each
+        dx, dshift = calling.like(x, channels), None if shift is None else calling.empty(count, channels)
+        shares = calling.empty(count, 2, channels)  # of dgamma and dbeta, an image's each
         calling.kernels().norm_backward(
             *calling.addresses(x, shift, gamma, beta, dy, mean, scale, dx, dshift, shares), count,
             height * width, channels, mean.shape[1], ctx.silu, torch.get_num_threads(),

@@ -33,7 +33,8 @@ _ARGUMENTS = {
     "linear_apply": [_POINTER] * 5 + [_LONG] * 5 + [_INT],
     "linear_gradients": [_POINTER] * 5 + [_LONG] * 3 + [_INT],
     "attention_forward": [_POINTER] * 7 + [_LONG] * 4 + [_FLOAT, _INT],
-    "attention_backward": [_POINTER] * 9 + [_LONG] * 4 + [_FLOAT, _INT],
+    "attention_room": [_LONG] * 2,
+    "attention_backward": [_POINTER] * 10 + [_LONG] * 4 + [_FLOAT, _INT],
     "norm_forward": [_POINTER] * 7 + [_LONG] * 4 + [_FLOAT, _INT, _INT],
     "norm_backward": [_POINTER] * 10 + [_LONG] * 4 + [_INT, _INT],
 }
@@ -178,5 +179,5 @@ def _load(path: Path) -> ctypes.CDLL:
     for name, arguments in _ARGUMENTS.items():
         function = getattr(library, name)
         function.argtypes, function.restype = arguments, None
-    library.winograd_has_halves.restype = _INT
+    library.winograd_has_halves.restype, library.attention_room.restype = _INT, _LONG
     return library

@@ -46,7 +46,7 @@ def _applies(x: Tensor, inputs: int, weight: Tensor, bias: Tensor | None) -> boo
 def _mapped(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """x (…, inputs) by weights (outputs, inputs) and a bias (outputs), where the kernels apply."""
     rows = x.reshape(-1, x.shape[-1])
-    return calling.run(_Linear, rows, weight, bias).unflatten(0, x.shape[:-1])
+    return calling.run(_Linear, rows, weight, bias).reshape(*x.shape[:-1], -1)
 
 
 class _Linear(torch.autograd.Function):
@@ -70,7 +70,7 @@ class _Linear(torch.autograd.Function):
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     (rows, inputs), outputs = x.shape, len(weight)
-    y, work = torch.empty(rows, outputs), torch.empty(inputs * outputs // 2)
+    y, work = calling.empty(rows, outputs), calling.empty(inputs * outputs // 2)
     calling.kernels().linear_apply(
         *calling.addresses(x, weight, bias, y, work), rows, inputs, outputs, *weight.stride(),
         torch.get_num_threads(),
@@ -80,8 +80,8 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 def _gradients(x: Tensor, dy: Tensor) -> tuple[Tensor, Tensor]:
     (rows, inputs), outputs, threads = x.shape, dy.shape[1], torch.get_num_threads()
-    dw, dbias = torch.empty(outputs, inputs), torch.empty(outputs)
-    work = torch.empty(threads * (inputs + 1) * outputs)
+    dw, dbias = calling.empty(outputs, inputs), calling.empty(outputs)
+    work = calling.empty(threads * (inputs + 1) * outputs)
     calling.kernels().linear_gradients(
         *calling.addresses(x, dy, dw, dbias, work), rows, inputs, outputs, threads
     )
