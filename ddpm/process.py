@@ -21,7 +21,7 @@ def _largest_kept() -> int:
 #: wants a core, those that sleep at once lose speed on idle ones. The second is GNU's runtime's, torch's.
 _WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "3000"}
 #: Memory that one step has done with is kept for the next: given back, as it is unless told, the system fills
-#: hundreds of MiB with zeros anew in every step. Larger tensors than the first go back. GNU's library reads it.
+#: hundreds of MiB with zeros anew in every step. Larger tensors go back. GNU's C library reads it.
 _KEEPING = {"MALLOC_MMAP_THRESHOLD_": str(_largest_kept()), "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 
 
