@@ -6,6 +6,7 @@ No torch here: describing a run must stay cheap.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -14,7 +15,7 @@ from ddpm import averages, datafiles
 from ddpm.config_likelihood import LikelihoodConfig
 from ddpm.config_model import ModelConfig
 from ddpm.config_restoration import DenoisingConfig, RestorationConfig
-from ddpm.config_sampling import WITHOUT_SIGNAL, SamplingConfig
+from ddpm.config_sampling import IN_SIGMA_SPACE, WITHOUT_SIGNAL, SamplingConfig
 from ddpm.config_section import Section
 from ddpm.config_training import TrainingConfig
 
@@ -33,6 +34,9 @@ Prediction = Literal["epsilon", "x0", "v"]
 #: Of a step back: beta, beta-tilde, or learned between the two.
 Variance = Literal["fixed_large", "fixed_small", "learned_range"]
 Dataset = Literal["mnist", "fashion-mnist", "cifar10", "digits", "folder"]
+
+#: Logarithm of alpha-bar below which x / alpha nears the end of float32.
+LEAST_LOG_ALPHA_BAR = -140.0
 
 #: Classes of the data sets that have a fixed number: all of them ten.
 CLASSES = 10
@@ -133,9 +137,18 @@ class DiffusionConfig(Section):
         description="Variance of the reverse step: beta (large), posterior beta (small), or learned",
     )
 
+    def log_alpha_bar(self) -> float:
+        """About the logarithm of what is left of an image's power at the last timestep."""
+        power = {"linear": 1, "scaled_linear": 2}.get(self.schedule)
+        if power is None:
+            return -24.0  # cosine and sigmoid end near there, however long they are
+        start, end = self.beta_start ** (1 / power), self.beta_end ** (1 / power)
+        betas = ((start + (end - start) * (i + 0.5) / 200) ** power for i in range(200))
+        return self.timesteps / 200 * sum(math.log1p(-beta) for beta in betas)
+
     @model_validator(mode="after")
     def _betas_grow(self) -> Self:
-        if self.beta_start > self.beta_end:
+        if self.schedule in ("linear", "scaled_linear") and self.beta_start > self.beta_end:
             raise ValueError(
                 f"diffusion.beta_start: {self.beta_start} is above beta_end {self.beta_end}; noise must grow"
             )
@@ -221,13 +234,14 @@ class Config(Section):
         if self.diffusion.zero_terminal_snr and self.sampling.sampler not in WITHOUT_SIGNAL:
             raise ValueError(
                 f"sampling.sampler: {self.sampling.sampler} needs some signal at every timestep; with "
-                f"diffusion.zero_terminal_snr there is {' and '.join(WITHOUT_SIGNAL)}"
+                f"diffusion.zero_terminal_snr there is {' or '.join(WITHOUT_SIGNAL)}"
             )
         if self.diffusion.zero_terminal_snr and self.sampling.spacing in ("log_snr", "karras"):
             raise ValueError(
                 f"sampling.spacing: {self.sampling.spacing} needs some signal at every timestep; with "
-                "diffusion.zero_terminal_snr there is uniform and quadratic"
+                "diffusion.zero_terminal_snr there is uniform or quadratic"
             )
+        _check_reach(self)
         _check_heads(self)
         averages.check(self.training, self.sampling)
         _check_objective(self)
@@ -261,6 +275,21 @@ class Config(Section):
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Plain values, section by section; unset values are left out, as TOML has no null."""
         return self.model_dump(mode="json", exclude_none=True)
+
+
+def _check_reach(config: Config) -> None:
+    """Float32 holds what sigma-space needs: x / alpha of every timestep visited."""
+    sampling, left = config.sampling, config.diffusion.log_alpha_bar()
+    if (
+        sampling.sampler in IN_SIGMA_SPACE
+        and sampling.spacing in ("uniform", "quadratic")
+        and left < LEAST_LOG_ALPHA_BAR
+    ):
+        raise ValueError(
+            f"sampling.sampler: {sampling.sampler} divides by what is left of an image at the last timestep, "
+            f"with these betas 10^{left / 2 / math.log(10):.0f} of it; sampling.spacing log_snr and karras "
+            "begin where more is"
+        )
 
 
 def _check_heads(config: Config) -> None:

@@ -20,6 +20,10 @@ WITH_NOISE = ("ddim", "dpmpp-2m", "dpmpp-3m")
 WITHOUT_SIGNAL = ("ddpm", "ddim", "consistency")
 
 
+#: What divides by alpha of every timestep visited.
+IN_SIGMA_SPACE = ("euler", "heun", "ipndm")
+
+
 class SamplingConfig(Section):
     """How images are drawn, for grids while training and by `sample`."""
 

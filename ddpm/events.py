@@ -66,7 +66,7 @@ class SamplesWritten:
     count: int
     seed: int
     sampler: str  #: "ddim"
-    sampler_steps: int  #: network evaluations per image
+    sampler_steps: int  #: from noise to image; evaluations of the network can be more
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from ddpm.events import Denoising, Ended, Event, Notice, SamplesWritten
 from ddpm.grids import settings, shown, write_grid
 from ddpm.images import grid, save_png, to_uint8
 from ddpm.samplers.steps import SampleStep
-from ddpm.sampling import batches, draw
+from ddpm.sampling import batches, check_finite, draw
 from ddpm.subject import Subject
 
 #: Frames drawn of the first batch; more would say no more.
@@ -69,6 +69,7 @@ class Generation:
                     yield Ended("stopped", source.step, source.images_seen)
                     return
                 if step.index == step.total:
+                    check_finite(step.x_t, self._config)
                     self._write_images(step.x_t, images)
                 yield self._denoising(step, number, len(parts), images)
                 if told != (told := portions.most(source.network)):

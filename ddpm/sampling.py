@@ -12,6 +12,7 @@ from ddpm import devices, portions, schedules
 from ddpm.config import Config, SamplingConfig
 from ddpm.config_sampling import WITH_NOISE
 from ddpm.diffusion import split, x0_of
+from ddpm.errors import EngineError
 from ddpm.randomness import normal
 from ddpm.samplers.consistency import consistency, consistency_times
 from ddpm.samplers.ddim import ddim
@@ -51,6 +52,16 @@ def draw(
 
     labels = labels_of(config, numbers)
     yield from draw_with(noise, network, config, labels=labels, precision=precision)
+
+
+def check_finite(x: Tensor, config: Config) -> None:
+    """EngineError where images that were drawn are not numbers: as pixels they would pass for black."""
+    if not x.isfinite().all():
+        sampling, steps = config.sampling, config.sampling.resolved_steps(config.diffusion.timesteps)
+        raise EngineError(
+            f"the images that {sampling.sampler} drew in {steps} steps are not finite numbers: the network's "
+            "weights, or what the noise schedule leaves of an image, are too extreme"
+        )
 
 
 def labels_of(config: Config, numbers: Tensor) -> Tensor | None:

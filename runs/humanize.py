@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -57,6 +58,16 @@ def guidance(told: Any) -> str:
         return f"guidance {told}"
     weight, start, end = told
     return f"guidance {weight:g}" + ("" if (start, end) == (0, 1) else f" from {start:g} to {end:g}")
+
+
+def evaluations(sampling: Mapping[str, Any]) -> int | None:
+    """How often the network was asked about each image, of a protocol's sampling; at most, where guidance is
+    for a part of the timesteps; None where that is the number of steps."""
+    steps, told = sampling.get("steps"), sampling.get("guidance")
+    if type(steps) is not int or (sampling.get("sampler") != "heun" and told is None):
+        return None
+    asked = 2 * steps - 1 if sampling.get("sampler") == "heun" else steps
+    return 2 * asked if told is not None else asked
 
 
 def distance(value: float | None) -> str:

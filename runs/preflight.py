@@ -38,10 +38,22 @@ def warnings(home: Home, config: Config, device: str, *, trains: bool = True, fe
             needed["features"] += feature_bytes(config.evaluation.samples)
     judges = trains and config.evaluation.every > 0
     return [
+        *unsuited(config),
         *_busy(home, resolve(device)),
         *_short_of_disk(home, needed),
         *(_without_weights(home, config) if judges else ()),
     ]
+
+
+def unsuited(config: Config) -> list[str]:
+    """What is allowed, and draws badly."""
+    sampling, found = config.sampling, []
+    if sampling.sampler == "heun" and sampling.spacing in ("uniform", "quadratic"):
+        found.append(
+            f"sampling.spacing: heun strides too far in sigma on {sampling.spacing} timesteps; log_snr or "
+            "karras suit it"
+        )
+    return found
 
 
 @functools.cache

@@ -15,7 +15,7 @@ from ddpm.evaluation.features import Features, batch_size
 from ddpm.evaluation.pace import Pace
 from ddpm.events import Evaluating, Event
 from ddpm.images import to_uint8
-from ddpm.sampling import batches, draw
+from ddpm.sampling import batches, check_finite, draw
 from ddpm.subject import Subject
 
 #: Takes the first images, uint8 (up to GRID_LIMIT,C,H,W), and tells of what it did with them.
@@ -63,6 +63,7 @@ class Drawing:
             self._check()
             yield from pace.told(images.start, self._total)
             x = step.x_t
+        check_finite(x, self._config)
         pixels = to_uint8(x.cpu())
         self.sampling_seconds += time.monotonic() - began
         return pixels

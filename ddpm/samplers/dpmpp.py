@@ -66,13 +66,18 @@ def _fresh(now: Level, below: Level, eta: float) -> float:
     return -(eta**2) * math.expm1(2 * (now.half_log_snr - below.half_log_snr))
 
 
+def _forgotten(h: float, fresh: float, eta: float) -> float:
+    """How much longer a step is in lambda for what it forgets of x; fresh rounds to 1 in very long ones."""
+    return h if eta == 1 else -math.log1p(-fresh) / 2
+
+
 def _step(x: Tensor, past: Past, now: Level, below: Level, eta: float) -> Tensor:
     """One step by the polynomial of x_0 over lambda through the past, integrated exactly (eq. 9 there).
 
     As much noise as will be fresh is forgotten of x: it is a longer step for it and for the weight of x_0.
     """
     h = below.half_log_snr - now.half_log_snr
-    forgotten = -math.log1p(-_fresh(now, below, eta)) / 2 if eta and below.sigma else 0.0
+    forgotten = _forgotten(h, _fresh(now, below, eta), eta) if eta and below.sigma else 0.0
     wide = h + forgotten
     phi_1 = math.expm1(-wide)
     found = below.sigma / now.sigma * math.exp(-forgotten) * x - below.alpha * phi_1 * past[0][1]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from runs.cli import starting
 from runs.cli.parser import Parser
 from runs.cli.sample import OPTIONS as SAMPLING
+from runs.cli.sample import check_acting
 
 if TYPE_CHECKING:
     from runs.directory import RunDirectory
@@ -73,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     from runs.launch import new_evaluation
 
     home, parent, step, config = starting.from_checkpoint(args, OPTIONS, companions=args.companions)
+    check_acting(args, config.sampling)
     starting.check_naming(args)
     checked(parent, step, config.evaluation, config.sampling)
     starting.warn_before(home, config, args.device, trains=False, features=config.evaluation.samples)

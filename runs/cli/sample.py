@@ -10,9 +10,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 from runs.cli import starting
-from runs.cli.parser import Parser, output_path
+from runs.cli.parser import Parser, UsageError, output_path
 
 if TYPE_CHECKING:
+    from ddpm.config_sampling import SamplingConfig
     from runs.directory import RunDirectory
 
 EXAMPLES = """
@@ -36,6 +37,8 @@ OPTIONS = {
     "clip": (("--clip",), "cut predicted images to the range of pixels: true or false"),
     "labels": (("--labels",), "classes to draw, as 3,7 (default: all in turn)"),
     "guidance": (("--guidance",), "classifier-free guidance: 1 none, above it more of the class"),
+    "guidance_from": (("--guidance-from",), "guided from this share of the timesteps on: 0 the image"),
+    "guidance_to": (("--guidance-to",), "and up to this one: 1 the noise"),
     "average": (("--average",), "of the weights: a decay or relative length that the training keeps"),
     "seed": (("--seed",), "of the images"),
     "batch_size": (("--batch-size",), "images computed at once"),
@@ -57,11 +60,28 @@ def arguments(parser: Parser) -> None:
     starting.following_arguments(parser)
 
 
+def check_acting(args: argparse.Namespace, sampling: SamplingConfig) -> None:
+    """UsageError for an option given that does nothing beside the others: what the run has may stand."""
+    from ddpm.config_sampling import WITH_NOISE
+
+    idle = {
+        "eta": sampling.eta > 0 and sampling.sampler not in WITH_NOISE
+        and f"{sampling.sampler} has no choice of fresh noise; {', '.join(WITH_NOISE)} have",
+        "rho": sampling.spacing != "karras" and f"it is of --spacing karras, not of {sampling.spacing}",
+        "guidance_from": sampling.guidance == 1 and "there is no guidance; --guidance asks for it",
+        "guidance_to": sampling.guidance == 1 and "there is no guidance; --guidance asks for it",
+    }  # fmt: skip
+    for key, reason in idle.items():
+        if reason and getattr(args, f"sampling.{key}") is not None:
+            raise UsageError(f"{OPTIONS[key][0][0]}: {reason}")
+
+
 def run(args: argparse.Namespace) -> int:
     from runs.launch import new_sampling
 
     keys = [f"sampling.{key}" for key in OPTIONS]
     home, parent, step, config = starting.from_checkpoint(args, keys)
+    check_acting(args, config.sampling)
     starting.warn_before(home, config, args.device, trains=False)
 
     def make() -> RunDirectory:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from runs.caveats import caveats, floor_at
 from runs.cli.output import Cell, Column, table
-from runs.humanize import UNKNOWN, distance, guidance
+from runs.humanize import UNKNOWN, distance, evaluations, guidance
 
 if TYPE_CHECKING:
     from runs.rows import EvaluationRow
@@ -136,6 +136,8 @@ def _sampling(sampling: Mapping[str, Any]) -> str:
         parts.append(f"variance {_text(sampling['variance'])}")
     if sampling.get("guidance") is not None:
         parts.append(guidance(sampling["guidance"]))
+    if (asked := evaluations(sampling)) is not None:
+        parts.append(f"{asked} evaluations")
     averaged = sampling.get("weights") == "ema"
     parts.append(f"ema {_text(sampling.get('ema_decay'))}" if averaged else _text(sampling.get("weights")))
     parts += [

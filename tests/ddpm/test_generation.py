@@ -10,6 +10,7 @@ from PIL import Image
 from ddpm import checkpoint
 from ddpm.config import Config
 from ddpm.configfiles import override
+from ddpm.errors import EngineError
 from ddpm.events import Denoising, Ended, Notice, SamplesWritten
 from ddpm.generation import Generation
 from ddpm.images import read_png_text
@@ -116,3 +117,16 @@ def test_a_stopped_run_goes_on_after_its_images(trained: Path, tmp_path: Path) -
             for d in ("parts", "whole")
         )
         assert abs(one - other).max() <= 1  # at another batch size: the same to float rounding
+
+
+def test_images_that_are_not_numbers_are_no_black_pictures(trained: Path, tmp_path: Path) -> None:
+    steep = ["diffusion.beta_end=0.9", "diffusion.timesteps=1000", "sampling.steps=4", "sampling.clip=false"]
+    with pytest.raises(EngineError, match="the images that dpmpp-2m drew in 4 steps are not finite numbers"):
+        generate(trained, tmp_path, *steep, "sampling.sampler=dpmpp-2m", "sampling.eta=0")
+    assert not list((tmp_path / "images").iterdir())
+
+
+def test_fresh_noise_in_very_long_steps(trained: Path, tmp_path: Path) -> None:
+    steep = ["diffusion.beta_end=0.3", "diffusion.timesteps=1000", "sampling.steps=4", "sampling.eta=1"]
+    *_, end = generate(trained, tmp_path, *steep, "sampling.sampler=dpmpp-2m")
+    assert isinstance(end, Ended)

@@ -10,7 +10,7 @@ import torch
 from ddpm import schedules
 from ddpm.config import Config, DiffusionConfig, Prediction
 from ddpm.config_sampling import Sampler
-from ddpm.configfiles import ConfigError, resolve
+from ddpm.configfiles import ConfigError, override, resolve
 from ddpm.diffusion import predict_v, q_sample
 from ddpm.sampling import NetworkDenoiser, draw
 
@@ -127,3 +127,20 @@ def test_steps_have_defaults_that_suit_the_sampler() -> None:
         "ipndm": 20,
     }  # fmt: skip
     assert found["heun"].evaluations(long) == 35  # Karras et al. 2022, table 2
+
+
+@pytest.mark.parametrize("shape", ["linear", "scaled_linear"])
+@pytest.mark.parametrize("end", [0.02, 0.3, 0.9])
+def test_what_is_left_of_an_image_is_estimated_without_the_schedule(shape: str, end: float) -> None:
+    config = override(Config(), [f"diffusion.schedule={shape}", f"diffusion.beta_end={end}"])
+    exact = float(schedules.make(config.diffusion).alphas_cumprod[-1].log())
+    assert config.diffusion.log_alpha_bar() == pytest.approx(exact, rel=1e-2)
+
+
+@pytest.mark.parametrize("sampler", ["euler", "heun", "ipndm"])
+def test_sigma_space_is_refused_where_float32_cannot_hold_it(sampler: str) -> None:
+    steep = [f"sampling.sampler={sampler}", "diffusion.beta_end=0.5"]
+    with pytest.raises(ConfigError, match=f"sampling.sampler: {sampler} divides by what is left"):
+        override(Config(), steep)
+    override(Config(), [*steep, "sampling.spacing=log_snr"])
+    override(Config(), [f"sampling.sampler={sampler}", "diffusion.schedule=cosine"])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runs.humanize import a_run, age, bytes_text, count, duration, guidance, rate
+from runs.humanize import a_run, age, bytes_text, count, duration, evaluations, guidance, rate
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,20 @@ def test_a_kind_of_run_has_its_article() -> None:
 )
 def test_guidance_is_told_with_its_interval(told: Any, text: str) -> None:
     assert guidance(told) == text
+
+
+@pytest.mark.parametrize(
+    ("sampling", "asked"),
+    [
+        ({"sampler": "ddim", "steps": 20, "guidance": None}, None),
+        ({"sampler": "heun", "steps": 20, "guidance": None}, 39),
+        ({"sampler": "unipc", "steps": 20, "guidance": [2.0, 0.0, 1.0]}, 40),
+        ({"sampler": "heun", "steps": 6, "guidance": [2.0, 0.0, 1.0]}, 22),
+        ({"sampler": "heun", "steps": "six"}, None),
+        ({}, None),
+    ],
+)
+def test_evaluations_are_told_where_they_are_not_the_steps(
+    sampling: dict[str, Any], asked: int | None
+) -> None:
+    assert evaluations(sampling) == asked

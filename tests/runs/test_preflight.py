@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ddpm.configfiles import override
 from runs import home, preflight
 from runs.directory import take_lock
 from runs.home import Home
@@ -20,6 +21,13 @@ def at(tmp_path: Path) -> Home:
 def test_nothing_to_warn_of(at: Home) -> None:
     make(at, "ended")
     assert preflight.warnings(at, tiny(), "cpu") == []
+
+
+def test_what_draws_badly_is_told(at: Home) -> None:
+    (line,) = preflight.warnings(at, override(tiny(), ["sampling.sampler=heun"]), "cpu")
+    assert line.startswith("sampling.spacing: heun strides too far in sigma on uniform timesteps")
+    suited = override(tiny(), ["sampling.sampler=heun", "sampling.spacing=log_snr"])
+    assert preflight.warnings(at, suited, "cpu") == []
 
 
 def test_a_device_on_which_others_run_is_busy(at: Home) -> None:
