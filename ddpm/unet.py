@@ -17,6 +17,7 @@ from ddpm.config import Config, ModelConfig
 from ddpm.kernels.attention import attend
 from ddpm.kernels.layers import Conv3x3, normalised
 from ddpm.kernels.linear import Conv1x1, Linear
+from ddpm.kernels.strided import HalvingConv
 
 _NORM_EPS = 1e-6
 
@@ -153,8 +154,8 @@ class TimeEmbedding(nn.Module):
 
     def __init__(self, width: int, embedding: int) -> None:
         super().__init__()
-        self.linear_1 = nn.Linear(width, embedding)
-        self.linear_2 = nn.Linear(embedding, embedding)
+        self.linear_1 = Linear(width, embedding)
+        self.linear_2 = Linear(embedding, embedding)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear_2(F.silu(self.linear_1(x)))
@@ -167,7 +168,7 @@ class ResnetBlock(nn.Module):
         super().__init__()
         self.norm1 = nn.GroupNorm(groups, inputs, eps=_NORM_EPS)
         self.conv1 = Conv3x3(inputs, outputs)
-        self.time_emb_proj = nn.Linear(embedding, outputs)
+        self.time_emb_proj = Linear(embedding, outputs)
         self.norm2 = nn.GroupNorm(groups, outputs, eps=_NORM_EPS)
         self.dropout = nn.Dropout(dropout)
         self.conv2 = Conv3x3(outputs, outputs)
@@ -203,10 +204,10 @@ class Downsample(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, stride=2)
+        self.conv = HalvingConv(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(F.pad(x, (0, 1, 0, 1)))
+        return self.conv(x)
 
 
 class Upsample(nn.Module):

@@ -14,7 +14,7 @@ from torch.autograd import Function
 
 from ddpm.kernels import library
 
-_VECTOR = 8  # floats: channels are multiples of it
+VECTOR = 8  # floats: channels are multiples of it
 _MOST = 4096  # channels
 _HALVES = ContextVar("halves", default=False)
 
@@ -45,10 +45,10 @@ def applies(x: Tensor, channels: int, *others: Tensor | None) -> bool:
     """
     if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu") or library.found().library is None:
         return False
-    if not _readable(x) or channels % _VECTOR or channels > _MOST or not x.numel():
+    if not _readable(x) or channels % VECTOR or channels > _MOST or not x.numel():
         return False
     for other in others:  # a loop, as it is asked more than a hundred times a step
-        if other is None or not _readable(other) or other.shape[0] % _VECTOR or other.shape[0] > _MOST:
+        if other is None or not _readable(other) or other.shape[0] % VECTOR or other.shape[0] > _MOST:
             return False
     return True
 

@@ -22,15 +22,25 @@ class Conv3x3(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, H, W)."""
-        if not _applies(x, self.in_channels, self.weight, self.bias):
-            return super().forward(x)
         halves = calling.multiplies_halves()
+        if not _applies(x, self.in_channels, self.weight, self.bias):
+            return self._padded(x) if halves and x.dim() == 4 else super().forward(x)
         if torch.is_grad_enabled() or self.training:
             return calling.run(_Convolution, x, self.weight, self.bias, halves)
         assert self.bias is not None
         return _convolve(
             calling.laid(x), self._ready(halves), self.bias.contiguous(), self.out_channels, halves=halves
         )
+
+    def _padded(self, x: Tensor) -> Tensor:
+        """Of channels that are not in eights (an image's own), filled up with zeros where that is enough."""
+        more_in, more_out = -self.in_channels % calling.VECTOR, -self.out_channels % calling.VECTOR
+        assert self.bias is not None
+        y, bias = F.pad(x, (0, 0, 0, 0, 0, more_in)), F.pad(self.bias, (0, more_out))
+        weight = F.pad(self.weight, (0, 0, 0, 0, 0, more_in, 0, more_out))
+        if x.shape[1] != self.in_channels or not _applies(y, self.in_channels + more_in, weight, bias):
+            return super().forward(x)
+        return calling.run(_Convolution, y, weight, bias, True)[:, : self.out_channels]
 
     def train(self, mode: bool = True) -> Self:
         """Between training and drawing weights change unnoticed: fused optimisers count no version up."""

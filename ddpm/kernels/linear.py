@@ -19,9 +19,9 @@ class Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, inputs) to (…, outputs)."""
-        if not _applies(x, self.in_features, self.weight, self.bias):
+        if not applies(x, self.in_features, self.weight, self.bias):
             return super().forward(x)
-        return _mapped(x, self.weight, self.bias)
+        return mapped(x, self.weight, self.bias)
 
 
 class Conv1x1(nn.Conv2d):
@@ -33,17 +33,18 @@ class Conv1x1(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, H, W)."""
         pixels = x.movedim(1, -1)
-        if x.dim() != 4 or not _applies(pixels, self.in_channels, self.weight, self.bias):
+        if x.dim() != 4 or not applies(pixels, self.in_channels, self.weight, self.bias):
             return super().forward(x)
-        return _mapped(pixels, self.weight.flatten(1), self.bias).movedim(-1, 1)
+        return mapped(pixels, self.weight.flatten(1), self.bias).movedim(-1, 1)
 
 
-def _applies(x: Tensor, inputs: int, weight: Tensor, bias: Tensor | None) -> bool:
+def applies(x: Tensor, inputs: int, weight: Tensor, bias: Tensor | None) -> bool:
+    """Whether x (…, inputs) is mapped by the kernels."""
     wanted = calling.multiplies_halves()
     return wanted and x.shape[-1] == inputs and calling.applies(x, inputs, weight, bias)
 
 
-def _mapped(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def mapped(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """x (…, inputs) by weights (outputs, inputs) and a bias (outputs), where the kernels apply."""
     rows = x.reshape(-1, x.shape[-1])
     return calling.run(_Linear, rows, weight, bias).reshape(*x.shape[:-1], -1)

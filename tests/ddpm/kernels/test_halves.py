@@ -148,3 +148,46 @@ def test_a_network_learns_with_them() -> None:
     found = torch.autograd.grad(loss, list(network.parameters()))
     one, other = (torch.cat([part.flatten() for part in parts]) for parts in (found, exact))
     assert 0.9 < torch.nn.functional.cosine_similarity(one, other, dim=0) < 1
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(3, 16), (16, 3), (12, 8), (4, 4)])
+def test_an_images_own_channels_are_filled_up_to_eights(inputs: int, outputs: int) -> None:
+    torch.manual_seed(0)
+    conv, x = Conv3x3(inputs, outputs), torch.randn(2, inputs, 7, 6, requires_grad=True)
+    exact = nn.functional.conv2d(x, conv.weight, conv.bias, padding=1)
+    assert torch.equal(conv(x), exact)
+    with calling.halves():
+        result = conv(x)
+        with pytest.raises(RuntimeError):
+            conv(x[:, :2])
+    pairs, wanted = [(result, exact)], [x, *conv.parameters()]
+    dy = torch.randn(exact.shape)
+    pairs += zip(*(torch.autograd.grad(y, wanted, dy) for y in (result, exact)), strict=True)
+    for found, expected in pairs:
+        assert found.shape == expected.shape
+        assert relative(found, expected) < 0.03
+    assert not torch.equal(result, exact)
+
+
+@pytest.mark.parametrize("patch", [1, 2])
+def test_a_network_says_the_same_of_an_image_in_any_batch(patch: int) -> None:
+    """To the bit: what differs by float rounding alone could round to another bfloat16 further on."""
+    torch.manual_seed(0)
+    model = ModelConfig(
+        channels=16,
+        multipliers=(1, 2),
+        blocks=1,
+        attention=(8 // patch,),
+        dropout=0.0,
+        classes=3,
+        patch=patch,
+    )
+    network = unet.UNet(model, 3, 16).eval()
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    x, times, labels = torch.randn(7, 3, 16, 16), torch.arange(7) * 50, torch.arange(7) % 3
+    with torch.no_grad(), calling.halves():
+        together = network(x, times, labels)
+        for size in (1, 2, 3):
+            parts = zip(x.split(size), times.split(size), labels.split(size), strict=True)
+            assert torch.equal(torch.cat([network(*part) for part in parts]), together)
