@@ -32,7 +32,7 @@ FAULTS = """
 import resource, torch
 def step():
     parts = [torch.ones(6 * 2**20 // 4) for _ in range(20)]
-step(), step()
+[step() for _ in range(4)]
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 step()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
@@ -52,5 +52,6 @@ def test_a_step_that_is_like_the_one_before_asks_the_system_for_no_memory() -> N
         return int(done.stdout)
 
     without = {k: v for k, v in interpreter.environment().items() if not k.startswith("MALLOC")}
-    assert faults(without) > 1000  # 120 MiB in pages of 4 KiB: 30,720
-    assert faults(interpreter.environment(without)) < 100
+    given_back = faults(without)
+    assert given_back > 10_000  # 120 MiB in pages of 4 KiB: 30,720
+    assert faults(interpreter.environment(without)) < given_back / 10
