@@ -279,12 +279,11 @@ class Config(Section):
 
 def _check_reach(config: Config) -> None:
     """Float32 holds what sigma-space needs: x / alpha of every timestep visited."""
-    sampling, left = config.sampling, config.diffusion.log_alpha_bar()
-    if (
-        sampling.sampler in IN_SIGMA_SPACE
-        and sampling.spacing in ("uniform", "quadratic")
-        and left < LEAST_LOG_ALPHA_BAR
-    ):
+    sampling = config.sampling
+    if sampling.sampler not in IN_SIGMA_SPACE or sampling.spacing not in ("uniform", "quadratic"):
+        return
+    left = config.diffusion.log_alpha_bar()
+    if left < LEAST_LOG_ALPHA_BAR:
         raise ValueError(
             f"sampling.sampler: {sampling.sampler} divides by what is left of an image at the last timestep, "
             f"with these betas 10^{left / 2 / math.log(10):.0f} of it; sampling.spacing log_snr and karras "

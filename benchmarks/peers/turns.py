@@ -29,10 +29,9 @@ class Worker:
         self.engine, self._log = engine, log
         log.parent.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        # Ours as in our runs; peers, unless told so, wait and keep memory as torch has them.
         if engine == "ours" or "settled" in engine.partition(":")[2].split(","):
-            process.settle(
-                environment
-            )  # as in our runs; else threads wait and memory is kept as torch has it
+            process.settle(environment)
         began = time.perf_counter()
         with log.open("w", encoding="utf-8") as errors:
             self._process = subprocess.Popen(
