@@ -24,6 +24,12 @@ WITHOUT_SIGNAL = ("ddpm", "ddim", "consistency")
 IN_SIGMA_SPACE = ("euler", "heun", "ipndm")
 
 
+def network_evaluations(sampler: str, steps: int, *, guided: bool) -> int:
+    """NFE: how often a network is asked about an image in so many steps, guided in all or in none."""
+    asked = 2 * steps - 1 if sampler == "heun" else steps
+    return 2 * asked if guided else asked
+
+
 class SamplingConfig(Section):
     """How images are drawn, for grids while training and by `sample`."""
 
@@ -83,9 +89,7 @@ class SamplingConfig(Section):
 
     def evaluations(self, timesteps: int) -> int:
         """NFE: how often the network is asked about each image; at most, where `guided_in_part`."""
-        steps = self.resolved_steps(timesteps)
-        asked = 2 * steps - 1 if self.sampler == "heun" else steps
-        return 2 * asked if self.guidance != 1 else asked
+        return network_evaluations(self.sampler, self.resolved_steps(timesteps), guided=self.guidance != 1)
 
     @model_validator(mode="after")
     def _guided_somewhere(self) -> Self:

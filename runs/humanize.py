@@ -60,14 +60,21 @@ def guidance(told: Any) -> str:
     return f"guidance {weight:g}" + ("" if (start, end) == (0, 1) else f" from {start:g} to {end:g}")
 
 
-def evaluations(sampling: Mapping[str, Any]) -> int | None:
-    """How often the network was asked about each image, of a protocol's sampling; at most, where guidance is
-    for a part of the timesteps; None where that is the number of steps."""
+def evaluations(sampling: Mapping[str, Any]) -> str:
+    """Of a protocol's sampling: how often the network was asked about an image; "" where once a step.
+
+    At most, where guidance is for a part of the timesteps.
+    """
+    from ddpm.config_sampling import network_evaluations  # the models behind it are slow to load
+
     steps, told = sampling.get("steps"), sampling.get("guidance")
-    if type(steps) is not int or (sampling.get("sampler") != "heun" and told is None):
-        return None
-    asked = 2 * steps - 1 if sampling.get("sampler") == "heun" else steps
-    return 2 * asked if told is not None else asked
+    if type(steps) is not int:
+        return ""
+    asked = network_evaluations(str(sampling.get("sampler")), steps, guided=told is not None)
+    if asked == steps:
+        return ""
+    in_part = isinstance(told, list) and told[1:] != [0, 1]
+    return f"{'at most ' if in_part else ''}{asked} evaluations"
 
 
 def distance(value: float | None) -> str:

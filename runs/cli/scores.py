@@ -136,8 +136,8 @@ def _sampling(sampling: Mapping[str, Any]) -> str:
         parts.append(f"variance {_text(sampling['variance'])}")
     if sampling.get("guidance") is not None:
         parts.append(guidance(sampling["guidance"]))
-    if (asked := evaluations(sampling)) is not None:
-        parts.append(f"{asked} evaluations")
+    if asked := evaluations(sampling):
+        parts.append(asked)
     averaged = sampling.get("weights") == "ema"
     parts.append(f"ema {_text(sampling.get('ema_decay'))}" if averaged else _text(sampling.get("weights")))
     parts += [
