@@ -10,7 +10,7 @@ from ddpm import unet
 from ddpm.config_model import ModelConfig
 from ddpm.kernels import calling, layers, library
 from ddpm.kernels.layers import Conv3x3, normalised
-from tests.ddpm.kernels.test_layers import gradients, relative
+from tests.ddpm.kernels.test_layers import assert_near, gradients, relative
 
 pytestmark = pytest.mark.skipif(library.found().library is None, reason=library.found().reason)
 
@@ -160,12 +160,7 @@ def test_an_images_own_channels_are_filled_up_to_eights(inputs: int, outputs: in
         result = conv(x)
         with pytest.raises(RuntimeError):
             conv(x[:, :2])
-    pairs, wanted = [(result, exact)], [x, *conv.parameters()]
-    dy = torch.randn(exact.shape)
-    pairs += zip(*(torch.autograd.grad(y, wanted, dy) for y in (result, exact)), strict=True)
-    for found, expected in pairs:
-        assert found.shape == expected.shape
-        assert relative(found, expected) < 0.03
+    assert_near(result, exact, x, *conv.parameters(), within=0.03)
     assert not torch.equal(result, exact)
 
 

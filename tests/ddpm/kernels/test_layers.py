@@ -32,6 +32,14 @@ def gradients(result: Tensor, *of: Tensor) -> tuple[Tensor, ...]:
     return torch.autograd.grad(result, of, weights.to(result.dtype))
 
 
+def assert_near(result: Tensor, exact: Tensor, *of: Tensor, within: float) -> None:
+    """So are the results and their gradients, and they have the same shapes."""
+    pairs = [(result, exact), *zip(gradients(result, *of), gradients(exact, *of), strict=True)]
+    for found, expected in pairs:
+        assert found.shape == expected.shape
+        assert relative(found, expected) < within
+
+
 @given(st.integers(1, 5), eights, eights, sides, sides, st.booleans(), st.integers(0, 99))
 def test_convolutions_are_the_definitions(
     count: int, inputs: int, outputs: int, height: int, width: int, channels_last: bool, seed: int
