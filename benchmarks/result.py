@@ -30,7 +30,10 @@ from runs.directory import RunDirectory
 from runs.rows import EvaluationRow, RunDetail
 
 #: Of [sampling], what decides how good images are.
-DRAWN_BY = ("sampler", "steps", "eta", "spacing", "rho", "clip", "guidance", "guidance_from", "guidance_to")
+DRAWN_BY = (
+    *("sampler", "steps", "eta", "spacing", "rho", "clip"),
+    *("guidance", "guidance_step", "guidance_class", "guidance_from", "guidance_to"),
+)
 SCORES = ("kid", "kid_error", "precision", "recall", "density", "coverage", "classifier_fd")
 
 

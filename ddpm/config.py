@@ -361,6 +361,8 @@ def _check_consistency(config: Config) -> None:
         raise ValueError("sampling.spacing: consistency chooses its few timesteps itself; leave it uniform")
     if tuned and sampling.guidance != 1:
         raise ValueError("sampling.guidance: a consistency-tuned network takes none; it must be 1")
+    if tuned and sampling.guidance_step is not None:
+        raise ValueError("sampling.guidance_step: a consistency-tuned network takes none; leave it unset")
 
 
 def _check_classes(config: Config) -> None:
@@ -388,13 +390,24 @@ def _check_classes(config: Config) -> None:
     if sampling.labels and max(sampling.labels) >= classes:
         known = f"0 to {classes - 1}" if classes else "none (model.classes is 0)"
         raise ValueError(f"sampling.labels: there is no class {max(sampling.labels)}; there are {known}")
-    if sampling.guidance != 1 and not classes:
+    if sampling.guidance != 1:
+        _check_guidance(config)
+
+
+def _check_guidance(config: Config) -> None:
+    """ValueError where the network says nothing that guidance could lead away from."""
+    classes, sampling = config.model.classes, config.sampling
+    by_step = sampling.guidance_step is not None
+    if by_step and not (classes and sampling.guidance_class):
+        return
+    if not classes:
         raise ValueError(
             f"sampling.guidance: {sampling.guidance:g} needs a network that is told of classes "
-            "(model.classes); without it is 1"
+            "(model.classes), or an earlier step to be guided by (guidance_step); without it is 1"
         )
-    if sampling.guidance != 1 and not config.training.label_dropout:
+    if not config.training.label_dropout:
+        other = "or guidance_class=false" if by_step else "or an earlier step to be guided by (guidance_step)"
         raise ValueError(
             f"sampling.guidance: {sampling.guidance:g} needs a network that knows images without their class "
-            "(training.label_dropout above 0)"
+            f"(training.label_dropout above 0), {other}"
         )

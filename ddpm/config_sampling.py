@@ -58,7 +58,21 @@ class SamplingConfig(Section):
         (), description="Classes drawn, in turn; none: every class that the network is told of"
     )
     guidance: float = Field(
-        1.0, ge=0.0, le=100.0, description="Classifier-free guidance: 1 none, above it more of the class"
+        1.0,
+        ge=0.0,
+        le=100.0,
+        description="1 none, above it more of the class (classifier-free) and of what training brought "
+        "(guidance_step)",
+    )
+    guidance_step: int | None = Field(
+        None,
+        ge=1,
+        description="Autoguidance: guided away from what the weights of this earlier step say, which a "
+        "milestone keeps; unset: from what the same weights say without the class",
+    )
+    guidance_class: bool = Field(
+        True,
+        description="Those of guidance_step are asked without the class, which guides towards it too",
     )
     guidance_from: float = Field(
         0.0, ge=0.0, le=1.0, description="Guided from this share of the timesteps on: 0 the image"

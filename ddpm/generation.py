@@ -16,7 +16,7 @@ from ddpm.events import Denoising, Ended, Event, Notice, SamplesWritten
 from ddpm.grids import settings, shown, write_grid
 from ddpm.images import grid, save_png, to_uint8
 from ddpm.samplers.steps import SampleStep
-from ddpm.sampling import batches, check_finite, draw
+from ddpm.sampling import batches, check_finite
 from ddpm.subject import Subject
 
 #: Frames drawn of the first batch; more would say no more.
@@ -64,7 +64,7 @@ class Generation:
         for number, images in enumerate(parts):
             if all(self._image(i).exists() for i in images):
                 continue
-            for step in draw(source.network, self._config, images, precision=source.precision):
+            for step in source.draw(self._config, images):
                 if self._stop_asked:
                     yield Ended("stopped", source.step, source.images_seen)
                     return

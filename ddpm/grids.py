@@ -13,7 +13,7 @@ from torch import Tensor
 from ddpm import images
 from ddpm.config import Config
 from ddpm.restoration.denoising import pairs
-from ddpm.sampling import batches, draw, labels_of
+from ddpm.sampling import batches, labels_of
 from ddpm.subject import Subject
 
 #: Images of a grid: enough to judge, few enough to wait for.
@@ -82,7 +82,7 @@ def pictures(
         return pairs(subject, config, *first(min(count, PAIR_LIMIT)))
     parts = []
     for numbers in batches(config.sampling, shown(config, count)):
-        for sample in draw(subject.network, config, numbers, precision=subject.precision):
+        for sample in subject.draw(config, numbers):
             if stopped():
                 return None
             x = sample.x_t

@@ -30,7 +30,6 @@ from ddpm.config import Config
 from ddpm.configfiles import ConfigError
 from ddpm.errors import EngineError
 from ddpm.grids import GRID_LIMIT, by_class
-from ddpm.sampling import draw
 from ddpm.subject import Subject
 
 #: Seconds between two words on how far a request is.
@@ -46,7 +45,9 @@ class Live:
         self._source: Subject = subject.from_checkpoint(checkpoint, config, devices.resolve(device))
         self._generation = 0  #: counts the cancellations; a request of an earlier one is void
         self._calls = 0
-        self._source.network.register_forward_hook(self._count)
+        for network in (self._source.network, self._source.guide):
+            if network is not None:
+                network.register_forward_hook(self._count)
 
     @property
     def device(self) -> str:
@@ -85,15 +86,16 @@ class Live:
         if config.sampling.count > GRID_LIMIT:
             raise ConfigError([f"sampling.count: {config.sampling.count} is above {GRID_LIMIT}"])
         loaded = self._config.sampling
-        if (config.sampling.ema, config.sampling.average) != (loaded.ema, loaded.average):
-            raise ConfigError(["sampling.average: the weights are loaded; start again with others"])
+        for key in ("average", "ema", "guidance_step"):
+            if getattr(config.sampling, key) != getattr(loaded, key):
+                raise ConfigError([f"sampling.{key}: the weights are loaded; start again with others"])
         return config
 
     def _drawn(self, config: Config, columns: Any, generation: int) -> Iterator[dict[str, Any]]:
         began = told = time.monotonic()
         self._calls = 0
         count = config.sampling.count
-        for step in draw(self._source.network, config, range(count), precision=self._source.precision):
+        for step in self._source.draw(config, range(count)):
             if generation != self._generation:
                 yield {"cancelled": True}
                 return

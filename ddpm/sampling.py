@@ -37,12 +37,18 @@ SOLVERS: dict[str, Callable[..., Iterator[SampleStep]]] = {
 
 
 def draw(
-    network: nn.Module, config: Config, images: range, *, precision: torch.dtype = torch.float32
+    network: nn.Module,
+    config: Config,
+    images: range,
+    *,
+    guide: nn.Module | None = None,
+    precision: torch.dtype = torch.float32,
 ) -> Iterator[SampleStep]:
     """Draws the images numbered `images` of `config.sampling.seed`, step by step.
 
-    Image i is the same, to float rounding, whatever else is in `images`. The network is in eval mode and
-    on the device to work on; x_t and x_0 are float32 (len(images), C, H, W) there.
+    Image i is the same, to float rounding, whatever else is in `images`. The network, and the `guide` that
+    `sampling.guidance_step` asks for, are in eval mode and on the device to work on; x_t and x_0 are float32
+    (len(images), C, H, W) there.
     """
     device = next(network.parameters()).device
     numbers = torch.arange(images.start, images.stop, device=device)
@@ -51,7 +57,7 @@ def draw(
         return normal(config.sampling.seed, numbers, number, config.data.shape)
 
     labels = labels_of(config, numbers)
-    yield from draw_with(noise, network, config, labels=labels, precision=precision)
+    yield from draw_with(noise, network, config, labels=labels, guide=guide, precision=precision)
 
 
 def check_finite(x: Tensor, config: Config) -> None:
@@ -78,6 +84,7 @@ def draw_with(
     config: Config,
     *,
     labels: Tensor | None = None,
+    guide: nn.Module | None = None,
     precision: torch.dtype = torch.float32,
 ) -> Iterator[SampleStep]:
     """The same of any noise, float32 (N, C, H, W) a draw: so that images of several seeds are one batch.
@@ -85,7 +92,9 @@ def draw_with(
     labels: int64 (N,), their classes.
     """
     sampling, schedule = config.sampling, schedules.make(config.diffusion)
-    denoise = NetworkDenoiser(network, config, labels=labels, clip=sampling.clip, precision=precision)
+    denoise = NetworkDenoiser(
+        network, config, labels=labels, guide=guide, clip=sampling.clip, precision=precision
+    )
     steps = sampling.resolved_steps(schedule.timesteps)
     if sampling.sampler == "consistency":
         yield from consistency(denoise, levels(schedule, consistency_times(schedule, steps)), noise)
@@ -101,10 +110,14 @@ def draw_with(
 class NetworkDenoiser:
     """What a diffusion network in eval mode says of images (N, C, H, W) at one timestep, without gradients.
 
-    labels: int64 (N,), their classes, guided by as [sampling] says (Ho & Salimans 2022, eq. 6; in an interval
-    alone: Kynkäänniemi et al. 2024); None: no class is told.
+    labels: int64 (N,), their classes; None: no class is told.
+    guide: an earlier state of the network, away from which it is guided (autoguidance: Karras et al. 2024,
+    "Guiding a Diffusion Model with a Bad Version of Itself", eq. 3), which is told the classes or, to be
+    guided towards them too, is not; None: away from what it says itself without the classes, if it is told
+    of any (classifier-free guidance: Ho & Salimans 2022, eq. 6). How much says [sampling], and at which
+    timesteps (Kynkäänniemi et al. 2024).
     clip: the images predicted are cut to [-1, 1], where images lie (Ho et al. 2020, released code).
-    `evaluations` counts how often the network was asked.
+    `evaluations` counts how often a network was asked.
     """
 
     def __init__(
@@ -113,12 +126,20 @@ class NetworkDenoiser:
         config: Config,
         *,
         labels: Tensor | None = None,
+        guide: nn.Module | None = None,
         clip: bool = True,
         precision: torch.dtype = torch.float32,
     ) -> None:
         self._ask = evaluator(network, precision)
         self._prediction, self._clip = config.diffusion.prediction, clip
         self._labels, self._scale = labels, config.sampling.guidance
+        self._worse: Callable[[Tensor, int], Tensor] | None = None  # what it is guided away from
+        if guide is not None:
+            ask_guide = evaluator(guide, precision)
+            told = None if config.sampling.guidance_class else labels
+            self._worse = lambda x, time: ask_guide(x, time, told)
+        elif labels is not None:
+            self._worse = lambda x, time: self._ask(x, time, None)
         last = config.diffusion.timesteps - 1
         self._guided = (config.sampling.guidance_from * last, config.sampling.guidance_to * last)
         self._learned = config.diffusion.variance == "learned_range"
@@ -128,10 +149,10 @@ class NetworkDenoiser:
     def __call__(self, x: Tensor, time: int) -> Denoised:
         self.evaluations += 1
         said, fraction = split(self._ask(x, time, self._labels), self._learned)
-        if self._labels is not None and self._scale != 1 and self._guided[0] <= time <= self._guided[1]:
+        if self._worse is not None and self._scale != 1 and self._guided[0] <= time <= self._guided[1]:
             self.evaluations += 1
-            plain, _ = split(self._ask(x, time, None), self._learned)
-            said = plain + self._scale * (said - plain)
+            worse, _ = split(self._worse(x, time), self._learned)
+            said = worse + self._scale * (said - worse)
         x_0 = x0_of(self._prediction, x, said, self._alpha_bars[time])
         if fraction is not None:
             fraction = fraction.clamp(0, 1)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from ddpm import averages, checkpoint, devices, snapshots, unet, weights
+from ddpm import averages, checkpoint, devices, guides, snapshots, unet, weights
 from ddpm.config import Config
 from ddpm.events import SamplesWritten, Started
+from ddpm.samplers.steps import SampleStep
+from ddpm.sampling import draw
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Subject:
     precision: torch.dtype  #: of the network's arithmetic
     step: int
     images_seen: int
+    guide: nn.Module | None = None  #: what the same network was at `sampling.guidance_step`, likewise
 
     def started(self, config: Config, count: int) -> Started:
         """That a run begins which draws `count` images from it."""
@@ -36,6 +40,10 @@ class Subject:
             dataset=config.data.dataset,
             dataset_size=count,
         )
+
+    def draw(self, config: Config, images: range) -> Iterator[SampleStep]:
+        """Draws images of that configuration (`ddpm.sampling.draw`)."""
+        return draw(self.network, config, images, guide=self.guide, precision=self.precision)
 
     def drew(self, config: Config, path: str, count: int) -> SamplesWritten:
         """That the grid `path`, relative to the run's directory, shows its first `count` images."""
@@ -52,13 +60,23 @@ class Subject:
 def from_checkpoint(
     folder: Path, config: Config, device: torch.device, precision: torch.dtype | None = None
 ) -> Subject:
-    """The weights of a checkpoint folder that `sampling.ema` and `sampling.average` ask for.
+    """The weights of a checkpoint folder that `sampling.ema` and `sampling.average` ask for, and the same of
+    the step that `sampling.guidance_step` names.
 
     precision: None for what the configuration says.
 
     Raises CheckpointError where they cannot be read or are another network's, EngineError where an average
     cannot be made of the snapshots there are.
     """
+    network, saved = _load(folder, config, device)
+    guide, step = None, config.sampling.guidance_step
+    if step is not None:
+        guide, _ = _load(guides.folder_of(folder, step), config, device)
+    precision = precision or devices.precision(config.training.precision, device)
+    return Subject(network, device, precision, saved.step, saved.images_seen, guide)
+
+
+def _load(folder: Path, config: Config, device: torch.device) -> tuple[nn.Module, checkpoint.Checkpoint]:
     saved = checkpoint.open_folder(folder)
     network = unet.make(config)
     if averages.reconstructed(config.training, config.sampling):
@@ -66,9 +84,7 @@ def from_checkpoint(
     else:
         (name,) = averages.sources(config.training, config.sampling)
         weights.load(network, saved, name)
-    network = network.to(device).to(memory_format=torch.channels_last).eval()
-    precision = precision or devices.precision(config.training.precision, device)
-    return Subject(network, device, precision, saved.step, saved.images_seen)
+    return network.to(device).to(memory_format=torch.channels_last).eval(), saved
 
 
 def origin(folder: Path) -> str:

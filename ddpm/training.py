@@ -23,6 +23,7 @@ from ddpm import (
     devices,
     ema,
     grids,
+    guides,
     objectives,
     snapshots,
     unet,
@@ -78,10 +79,12 @@ class Training:
         self._data_root, self._start_from = data_root, start_from
         try:
             averages.check_while_training(config.training, config.sampling)
+            guides.check_kept(config.training, config.sampling)
         except ValueError as error:
             raise EngineError(str(error)) from None
         self._stop_asked = False
-        self._interim = Interim(config, directory, places, self._device, lambda: self._stop_asked)
+        self._drawn = guides.unguided(config)
+        self._interim = Interim(self._drawn, directory, places, self._device, lambda: self._stop_asked)
         self.step = 0
 
     @property
@@ -341,7 +344,7 @@ class Training:
     def _sample(self) -> Iterator[Event]:
         """A grid of what the network makes; given up when a stop is asked for."""
         yield from self._metrics()  # so that the time it takes counts for no step
-        config = self._config
+        config = self._drawn
         with self._subject() as subject:
             pixels = grids.pictures(subject, config, self._feed.first, lambda: self._stop_asked)
         if pixels is None:

@@ -67,7 +67,7 @@ def new_import(
     with _staging(home) as staged:
         result = _result("import", *(f"--set={s}" for s in settings), "--", str(folder), str(staged))
         config = absolute_paths(configfiles.load(staged / "config.toml"))
-        saved = checkpoint.whole(staged)[-1]
+        saved = checkpoint.whole(staged)
 
         def fill(run: Path) -> None:
             (staged / "checkpoints").rename(run / "checkpoints")
@@ -91,15 +91,16 @@ def new_import(
     return run, list(result["notes"])
 
 
-def _record(run: RunDirectory, saved: checkpoint.Checkpoint, result: dict[str, Any]) -> None:
+def _record(run: RunDirectory, saved: Sequence[checkpoint.Checkpoint], result: dict[str, Any]) -> None:
     """The record of a training that is over. What nobody knows (of diffusers' folders, the steps) is null."""
     step, images, now = result["step"], result["images_seen"], utc_now()
     if step is not None:
         known = {"step": step, "images_seen": images, "parameters": result["parameters"]}
         run.append_event({"event": "started", "time": now, **known, "dataset": result["dataset"]})
-    place = f"checkpoints/{saved.path.name}"
-    written = events.CheckpointWritten(saved.step, saved.images_seen, place, saved.size, milestone=True)
-    run.append_event(events.to_record(written, now))
+    for one in saved:
+        place = f"checkpoints/{one.path.name}"
+        written = events.CheckpointWritten(one.step, one.images_seen, place, one.size, milestone=True)
+        run.append_event(events.to_record(written, now))
     run.append_event(events.to_record(events.Ended("finished", step, images), now), sync=True)
     end = {"code": 0, "signal": None, "out_of_memory": False, "started_at": now, "ended_at": now}
     write_atomic(run.path / "exit.json", pretty({"status": "finished", **end, "message": None}))

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from ddpm import averages, checkpoint, configfiles
+from ddpm import averages, checkpoint, configfiles, guides
 from ddpm.config import NOT_FROM_ANOTHER, Config, Section
 from ddpm.errors import EngineError
 from runs.directory import RunDirectory
@@ -98,10 +98,7 @@ def check_training(
     ConfigError and RunError for what it would be refused for, or fail by at once.
     """
     inception = check_evaluation(config) if config.evaluation.every else None
-    try:
-        averages.check_while_training(config.training, config.sampling)
-    except ValueError as error:
-        raise configfiles.ConfigError([str(error)]) from None
+    check_kept(config)
     if config.training.ema_snapshots > config.training.steps:
         raise configfiles.ConfigError(
             [
@@ -119,8 +116,35 @@ def check_training(
     return inception, source
 
 
-def check_average(run: RunDirectory, step: int, config: Config) -> None:
-    """ConfigError where the average asked for can be made of no snapshots of the training up to a step."""
+def check_kept(config: Config) -> None:
+    """ConfigError where a training does not have, or does not keep, what it is to be drawn with."""
+    try:
+        averages.check_while_training(config.training, config.sampling)
+        guides.check_kept(config.training, config.sampling)
+    except ValueError as error:
+        raise configfiles.ConfigError([str(error)]) from None
+
+
+def check_weights(run: RunDirectory, step: int, config: Config) -> None:
+    """ConfigError where a checkpoint does not have what [sampling] asks for: the average can be made of no
+    snapshots up to then, or there is no earlier step to be guided by."""
+    _check_average(run, step, config)
+    earlier = config.sampling.guidance_step
+    if earlier is None:
+        return
+    there = [s for s in checkpoint.steps(run.path) if s < step]
+    if earlier not in there:
+        known = ", ".join(map(str, there[:8])) or "none; training.milestone_every keeps some"
+        raise configfiles.ConfigError(
+            [
+                f"sampling.guidance_step: {run.name} has no checkpoint of step {earlier} before {step}; "
+                f"there are {known}"
+            ]
+        )
+    _check_average(run, earlier, config)
+
+
+def _check_average(run: RunDirectory, step: int, config: Config) -> None:
     if averages.reconstructed(config.training, config.sampling):
         try:
             averages.counts(checkpoint_of(run, step), step, config.training, config.sampling)

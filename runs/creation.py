@@ -37,8 +37,7 @@ def create_locked(
     data_root: Path | None = None,
     inception: Path | None = None,
     command: Sequence[str] = (),
-    weights: Sequence[str] = (),
-    snapshots: bool = False,
+    take: pinning.Wanted | None = None,
     inputs: Sequence[str] = (),
     imported: Mapping[str, Any] | None = None,
     fill: Callable[[Path], None] = lambda _: None,
@@ -46,9 +45,9 @@ def create_locked(
     """A new run, and its lock held (a descriptor, the caller's to close): it is never seen as lost.
 
     Without a name it is called `stem-N`. The directory appears at once and whole, under the next number
-    above all that this home has, with the files `weights` of `checkpoint` pinned in it (and with
-    `snapshots` those of its run up to then), and whatever `fill` adds to it; `imported` says, as part of
-    its origin, what it was made of. RunError for a bad or taken name, and where nothing can be written.
+    above all that this home has, with what it is to `take` of `checkpoint` pinned in it, and whatever
+    `fill` adds to it; `imported` says, as part of its origin, what it was made of. RunError for a bad or
+    taken name, and where nothing can be written.
     """
     from ddpm import configfiles
 
@@ -88,7 +87,7 @@ def create_locked(
             raise name_taken(wanted, taken)
         info["name"] = wanted or names.numbered(stem, taken)
         info["id"] = _highest_number(home, (other["id"] for other in others)) + 1
-        return _build(home, info, configfiles.dumps(config), weights, snapshots, fill)
+        return _build(home, info, configfiles.dumps(config), take, fill)
 
 
 def check_free(home: Home, name: str) -> None:
@@ -102,8 +101,7 @@ def _build(
     home: Home,
     info: dict[str, Any],
     config_text: str,
-    weights: Sequence[str],
-    snapshots: bool,
+    take: pinning.Wanted | None,
     fill: Callable[[Path], None],
 ) -> tuple[RunDirectory, int]:
     hidden = home.runs / f".new-{secrets.token_hex(4)}"
@@ -114,8 +112,8 @@ def _build(
         (hidden / "config.toml").write_text(config_text, encoding="utf-8")
         (hidden / "events.jsonl").touch()
         (hidden / "log.txt").touch()
-        if weights:
-            pinning.pin(Path(info["checkpoint"]), hidden, weights, snapshots=snapshots)
+        if take is not None:
+            pinning.pin(Path(info["checkpoint"]), hidden, take)
         fill(hidden)
         write_atomic(hidden / "run.json", pretty(info))
         lock = take_lock(hidden)

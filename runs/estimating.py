@@ -9,9 +9,9 @@ from typing import Any
 
 from ddpm.config import Config, EvaluationConfig, SamplingConfig
 from runs.checks import (
-    check_average,
     check_device,
     check_evaluation,
+    check_weights,
     checkpoint_of,
     latest_step,
     trained_data,
@@ -49,7 +49,7 @@ def checked(
     config = evaluation_config(parent, evaluation, sampling)
     weights = check_evaluation(config)
     step = latest_step(parent) if step is None else step
-    check_average(parent, step, config)
+    check_weights(parent, step, config)
     return config, weights, checkpoint_of(parent, step)
 
 

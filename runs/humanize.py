@@ -48,16 +48,21 @@ def count(number: float | None) -> str:
     return _scaled(number, ("", "k", "M", "G", "T"))
 
 
-def guidance(told: Any) -> str:
-    """Of a protocol: the weight, and the part of the timesteps that it is for where not all are."""
+def guidance(sampling: Mapping[str, Any]) -> str:
+    """Of a protocol's sampling: the weight; by which earlier step, if by one, and whether that is told the
+    class; and the part of the timesteps that it is for where not all are."""
+    told, step = sampling.get("guidance"), sampling.get("guidance_step")
     if told is None:
         return "no guidance"
+    by = "" if step is None else f" by step {step:,}" if type(step) is int else f" by step {step}"
+    if sampling.get("guidance_class"):
+        by += " and class"
     if not (
         isinstance(told, list) and len(told) == 3 and all(isinstance(part, int | float) for part in told)
     ):
-        return f"guidance {told}"
+        return f"guidance {told}{by}"
     weight, start, end = told
-    return f"guidance {weight:g}" + ("" if (start, end) == (0, 1) else f" from {start:g} to {end:g}")
+    return f"guidance {weight:g}{by}" + ("" if (start, end) == (0, 1) else f" from {start:g} to {end:g}")
 
 
 def evaluations(sampling: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ddpm import averages, checkpoint, configfiles
+from ddpm import checkpoint, configfiles
 from ddpm.config import (
     Config,
     EvaluationConfig,
@@ -24,7 +24,6 @@ from ddpm.config import (
 from runs import interpreter, logs, supervisor
 from runs.checks import (
     absolute_paths,
-    check_average,
     check_device,
     check_draws,
     check_evaluation,
@@ -32,6 +31,7 @@ from runs.checks import (
     check_out,
     check_steps_small,
     check_training,
+    check_weights,
     checkpoint_of,
     latest_step,
     trained_data,
@@ -40,7 +40,7 @@ from runs.creation import create_locked
 from runs.directory import RunDirectory, claim
 from runs.errors import RunError
 from runs.home import Home, data_root
-from runs.pinning import GoneError
+from runs.pinning import GoneError, Wanted
 from runs.restorations import check_inputs, check_out_folder, check_restoration
 from runs.resuming import prepare
 from runs.status import running
@@ -81,7 +81,7 @@ def new_training(
         device=check_device(device),
         parent=parent,
         checkpoint=source,
-        weights=() if source is None else (checkpoint.EMA,),
+        take=None if source is None else Wanted((checkpoint.EMA,)),
         data_root=data_root(home, config.data.root),
         inception=inception,
         command=command,
@@ -254,7 +254,7 @@ def _made_from(
     """A new run on a checkpoint of `parent` (None: its latest), and its lock."""
     for attempts_left in reversed(range(_ATTEMPTS)):
         chosen = latest_step(parent) if step is None else step
-        check_average(parent, chosen, config)
+        check_weights(parent, chosen, config)
         try:
             return create_locked(
                 home,
@@ -263,8 +263,7 @@ def _made_from(
                 stem=f"{parent.name}-{kind}",
                 parent=_parent(parent, chosen),
                 checkpoint=checkpoint_of(parent, chosen),
-                weights=averages.sources(config.training, config.sampling),
-                snapshots=averages.reconstructed(config.training, config.sampling),
+                take=Wanted.by(config),
                 **identity,
             )
         except GoneError:  # the training has gone on meanwhile, and has a newer one

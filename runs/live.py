@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ddpm import asker
+from ddpm import asker, guides
 from ddpm.config import Config
 from runs import interpreter
 from runs.checks import check_draws, checkpoint_of, latest_step
@@ -70,8 +70,8 @@ class Live:
     def __init__(self, run: RunDirectory, step: int | None = None, *, device: str = "auto") -> None:
         """Of a training's checkpoint (None: its latest). RunError where there is none, or no process."""
         check_draws(run)
-        self.config: Config = run.config()
         self.step = latest_step(run) if step is None else step
+        self.config: Config = guides.fitting(run.config(), self.step)
         checkpoint: Path = checkpoint_of(run, self.step)
         options = [f"--config={self.config.model_dump_json()}", f"--device={device}"]
         self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - closed by `close`

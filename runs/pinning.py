@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ddpm import averages, checkpoint
+from ddpm import averages, checkpoint, guides
+from ddpm.config import Config
 from runs.errors import RunError
 
 FOLDER = "source"
@@ -23,32 +24,52 @@ class GoneError(RunError):
     """The checkpoint was removed while it was being taken."""
 
 
-def pin(source: Path, run: Path, weights: Sequence[str], *, snapshots: bool = False) -> None:
-    """Make `run/source` a checkpoint of the files `weights` of the checkpoint `source`; with the snapshots of
-    averages up to then, where those are asked for.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a run takes of a checkpoint."""
+
+    files: tuple[str, ...]  #: of weights
+    snapshots: bool = False  #: those of averages too, up to then
+    guide: int | None = None  #: the step of the same run whose files, alike, are taken too
+
+    @classmethod
+    def by(cls, config: Config) -> Wanted:
+        """What the configuration of a run draws with."""
+        training, sampling = config.training, config.sampling
+        files, made = averages.sources(training, sampling), averages.reconstructed(training, sampling)
+        return cls(files, made, sampling.guidance_step)
+
+
+def pin(source: Path, run: Path, wanted: Wanted) -> None:
+    """Make `run/source` a checkpoint of what is wanted of the checkpoint `source`.
 
     GoneError where that is not whole (any more), OSError where the run cannot be written.
     """
+    _pin(source, run / FOLDER, wanted)
+    if wanted.guide is not None:
+        _pin(guides.folder_of(source, wanted.guide), run / FOLDER / guides.FOLDER, wanted)
+
+
+def _pin(source: Path, target: Path, wanted: Wanted) -> None:
     try:
         saved = checkpoint.open_folder(source)
     except checkpoint.CheckpointError as error:
         raise GoneError(str(error)) from None
-    for name in weights:
+    for name in wanted.files:
         if name not in saved.state["files"]:
             raise RunError(f"{source}: the checkpoint has no {name}")
-    target = run / FOLDER
     target.mkdir()
     try:
-        for name in weights:
+        for name in wanted.files:
             _link(source / name, target / name)
     except FileNotFoundError:
         raise GoneError(f"{source}: the checkpoint has just been removed") from None
-    if snapshots:
+    if wanted.snapshots:
         beside = target / averages.FOLDER
         beside.mkdir()
         for path in averages.snapshots(source.parent.parent / averages.FOLDER, saved.step).values():
             _link(path, beside / path.name)
-    state = {**saved.state, "files": {name: saved.state["files"][name] for name in weights}}
+    state = {**saved.state, "files": {name: saved.state["files"][name] for name in wanted.files}}
     (target / checkpoint.STATE).write_text(json.dumps(state, indent=1), encoding="utf-8")
 
 

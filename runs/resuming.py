@@ -9,7 +9,7 @@ from pathlib import Path
 from ddpm import checkpoint, configfiles
 from ddpm.config import Config
 from ddpm.configfiles import ConfigError
-from runs.checks import absolute_paths, check_evaluation
+from runs.checks import absolute_paths, check_evaluation, check_kept
 from runs.directory import RunDirectory
 from runs.errors import RunError
 from runs.home import Home, data_root
@@ -44,6 +44,7 @@ def planned(run: RunDirectory, settings: Sequence[str]) -> Config:
         _check_own(run)
         _check_changes(run, old, new)
         _check_left(run, old, new)
+        check_kept(new)
     new = absolute_paths(new)
     _weights(run, old, new)
     return new

@@ -55,7 +55,19 @@ def train(
 
 #: Keys of [sampling] that are options of the same name, whether the forms ask for them or a run that is
 #: drawn again had them.
-SAMPLING = ("sampler", "steps", "eta", "spacing", "rho", "clip", "guidance", "labels", "average", "seed")
+SAMPLING = (
+    *("sampler", "steps", "eta", "spacing", "rho", "clip"),
+    *(
+        "guidance",
+        "guidance_step",
+        "guidance_class",
+        "guidance_from",
+        "guidance_to",
+        "labels",
+        "average",
+        "seed",
+    ),
+)
 
 
 def sample(
@@ -72,7 +84,7 @@ def sample(
     for key in SAMPLING:
         value = getattr(sampling, key)
         if value != getattr(usual, key):
-            words += [f"--{key}", "unset" if value is None else configfiles.format_value(value)]
+            words += [_flag(key), "unset" if value is None else configfiles.format_value(value)]
     return (*words, *_identity("", (), device), *home)
 
 
@@ -97,7 +109,7 @@ def evaluate(
             if key == "companions":
                 words.append(f"--{'' if value else 'no-'}{key}")
             else:
-                words += [f"--{key}", "unset" if value is None else configfiles.format_value(value)]
+                words += [_flag(key), "unset" if value is None else configfiles.format_value(value)]
     return (*words, *home)
 
 
@@ -121,8 +133,7 @@ def restore(
         if key == "degrade":
             words.append("--degrade")
         else:
-            flag = f"--{key.replace('_', '-')}"
-            words += [flag, "unset" if value is None else configfiles.format_value(value)]
+            words += [_flag(key), "unset" if value is None else configfiles.format_value(value)]
     return (*words, *(("--out", out) if out else ()), *home)
 
 
@@ -157,3 +168,7 @@ def _identity(name: str, tags: Sequence[str], device: str) -> list[str]:
 def shell(command: Sequence[str]) -> str:
     """The command as one types it."""
     return shlex.join(command)
+
+
+def _flag(key: str) -> str:
+    return f"--{key.replace('_', '-')}"

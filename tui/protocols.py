@@ -23,6 +23,7 @@ _SAID = {
     "reference.dataset", "reference.split", "reference.images", "reference.shape", "reference.data",
     "samples",
     "sampling.sampler", "sampling.steps", "sampling.spacing", "sampling.eta", "sampling.guidance",
+    "sampling.guidance_step", "sampling.guidance_class",
     "sampling.weights", "sampling.ema_decay", "sampling.ema_length",
 }  # fmt: skip
 
@@ -114,7 +115,7 @@ def _sampling(sampling: Mapping[str, Any]) -> Iterator[Part]:
     yield Part("sampling.spacing", f"{_text(spacing)} steps", usual=spacing in (None, "uniform"))
     yield Part("sampling.eta", f"eta {_text(eta)}", usual=not eta)
     guided = sampling.get("guidance")
-    yield Part("sampling.guidance", printable(guidance(guided)), usual=guided is None)
+    yield Part("sampling.guidance", printable(guidance(sampling)), usual=guided is None)
     weights = sampling.get("weights")
     yield Part("sampling.weights", {"ema": "EMA", "model": "no EMA"}.get(str(weights), _text(weights)))
     length = sampling.get("ema_length")

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ddpm import atomic, subject
+from ddpm import atomic, checkpoint, guides, subject
 from ddpm.carrying import network, peerfolder, plainfolder, program
 from ddpm.carrying.reading import CarryError
 from ddpm.config import Config
 from ddpm.datafiles import shown
+from ddpm.subject import Subject
 
 
 def export(
-    checkpoint: Path,
+    folder: Path,
     config: Config,
     target: Path,
     *,
@@ -34,19 +35,33 @@ def export(
         raise CarryError("; ".join(refused))
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise CarryError(f"{shown(target)}: there already; name a new or an empty folder")
-    source = subject.from_checkpoint(checkpoint, config, torch.device("cpu"), torch.float32)
+    source = subject.from_checkpoint(folder, config, torch.device("cpu"), torch.float32)
     tensors = {name: t.detach().contiguous() for name, t in source.network.state_dict().items()}
     notes = network.notes(config) if to == "diffusers" else []
-    with atomic.new_folder(target) as folder:
+    if to != "safetensors" and source.guide is not None:
+        notes.append(
+            "sampling.guidance_step: the earlier step that images are guided by is not carried there"
+        )
+    with atomic.new_folder(target) as out:
         if to == "diffusers":
-            peerfolder.write(folder, config, tensors, getattr(torch, dtype))
+            peerfolder.write(out, config, tensors, getattr(torch, dtype))
         elif to == "torch":
-            program.write(folder, config, source.network)
+            program.write(out, config, source.network)
             if config.model.classes:
                 notes.append("model.classes: the program is that of images whose class is not told")
         else:
-            state = {"step": source.step, "images_seen": source.images_seen, **told}
-            plainfolder.write(folder, config, tensors, getattr(torch, dtype), state)
-        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+            last = plainfolder.Part(tensors, {"step": source.step, "images_seen": source.images_seen, **told})
+            parts = [*_guide(folder, config, source), last]
+            plainfolder.write(out, config, parts, getattr(torch, dtype))
+        size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     parameters = sum(tensor.numel() for tensor in tensors.values())
     return {"path": str(target), "bytes": size, "parameters": parameters, "notes": notes}
+
+
+def _guide(folder: Path, config: Config, source: Subject) -> Iterator[plainfolder.Part]:
+    """What `sampling.guidance_step` asks for of a checkpoint, if it does."""
+    step = config.sampling.guidance_step
+    if step is not None and source.guide is not None:
+        saved = checkpoint.open_folder(guides.folder_of(folder, step))
+        told = {"step": step, "images_seen": saved.images_seen}
+        yield plainfolder.Part(source.guide.state_dict(), told)

@@ -22,7 +22,8 @@ _FREE = ("model.dropout", "diffusion.variance", "data.dataset", "data.root", "da
 
 
 def make(folder: Path, target: Path, settings: Sequence[str] = ()) -> dict[str, Any]:
-    """Writes config.toml and a checkpoint (checkpoints/…) into the folder `target`.
+    """Writes config.toml and a checkpoint (checkpoints/…) into the folder `target`, and where the weights
+    have a guide the checkpoint of that.
 
     folder: as diffusers writes a DDPMPipeline, or as `plainfolder` does; which, its files tell. settings:
     `section.key=value` changes of what does not depend on the weights, the data set among them, which is
@@ -36,6 +37,7 @@ def make(folder: Path, target: Path, settings: Sequence[str] = ()) -> dict[str, 
     if not folder.is_dir():
         raise CarryError(f"{shown(folder)}: not a folder")
     state: dict[str, Any] = {}
+    guide: list[tuple[Path, dict[str, Any]]] = []
     notes: list[str] = []
     if peerfolder.is_one(folder):
         values, source, notes = peerfolder.read(folder)
@@ -44,7 +46,8 @@ def make(folder: Path, target: Path, settings: Sequence[str] = ()) -> dict[str, 
             dataset = values["data"]["dataset"]
             notes.append(f"data.dataset: taken to be {dataset}, by the shape of the images (--dataset)")
     elif plainfolder.is_one(folder):
-        values, state, source = plainfolder.read(folder)
+        carried = plainfolder.read(folder)
+        values, (*guide, (source, state)) = carried.values, carried.weights.items()
         if values["data"]["root"] and _named(settings, "data.root") is None:
             notes.append(f"data.root: {values['data']['root']!r} is looked for here; --set data.root=DIR")
     else:
@@ -55,10 +58,9 @@ def make(folder: Path, target: Path, settings: Sequence[str] = ()) -> dict[str, 
     config = _configured(values, settings)
     with torch.device("meta"):
         shapes = {name: tensor.shape for name, tensor in unet.make(config).state_dict().items()}
-    weights = safetensors.torch.save(tensors.read(source, shapes))
-    step, images = int(state.get("step", 0)), int(state.get("images_seen", 0))
-    told = {"step": step, "images_seen": images, "milestone": True, "config": config.to_dict()}
-    saved = _written(target, weights, told)
+    for file, told in [*guide, (source, state)]:
+        saved = _written(target, safetensors.torch.save(tensors.read(file, shapes)), told, config)
+    step, images = saved.step, saved.images_seen
     (target / "config.toml").write_text(configfiles.dumps(config), encoding="utf-8")
     if config.model.classes and not state:
         notes.append(
@@ -78,8 +80,12 @@ def make(folder: Path, target: Path, settings: Sequence[str] = ()) -> dict[str, 
     }
 
 
-def _written(target: Path, weights: bytes, state: Mapping[str, Any]) -> checkpoint.Checkpoint:
-    """CarryError where the disk does not take it: what a training would be told then is no help here."""
+def _written(target: Path, weights: bytes, told: Mapping[str, Any], config: Config) -> checkpoint.Checkpoint:
+    """A checkpoint of the steps that are told, 0 where none are.
+
+    CarryError where the disk does not take it: what a training would be told then is no help here."""
+    seen = {key: int(told.get(key, 0)) for key in ("step", "images_seen")}
+    state = {**seen, "milestone": True, "config": config.to_dict()}
     try:
         return checkpoint.write(target, {checkpoint.EMA: weights}, state)
     except checkpoint.CheckpointError as error:
@@ -141,6 +147,8 @@ def _of_the_weights(before: Config, after: Config) -> Iterator[str]:
         yield f"training.objective: the weights are of {said}; it cannot be {after.training.objective}"
     if not after.sampling.ema or after.sampling.average is not None:
         yield "sampling.ema: the weights are one average, and the only ones there are; it must be true"
+    if after.sampling.guidance_step not in (None, before.sampling.guidance_step):
+        yield "sampling.guidance_step: the weights are of no other step"
     for key in ("ema_decays", "ema_lengths", "ema_snapshots"):
         if getattr(after.training, key):
             yield f"training.{key}: the weights are the only ones there are; there is no other average"

@@ -15,7 +15,7 @@ from ddpm.evaluation.features import Features, batch_size
 from ddpm.evaluation.pace import Pace
 from ddpm.events import Evaluating, Event
 from ddpm.images import to_uint8
-from ddpm.sampling import batches, check_finite, draw
+from ddpm.sampling import batches, check_finite
 from ddpm.subject import Subject
 
 #: Takes the first images, uint8 (up to GRID_LIMIT,C,H,W), and tells of what it did with them.
@@ -59,7 +59,7 @@ class Drawing:
         """uint8 (len(images),C,H,W) on the CPU."""
         began = time.monotonic()
         source = self._subject
-        for step in draw(source.network, self._config, images, precision=source.precision):
+        for step in source.draw(self._config, images):
             self._check()
             yield from pace.told(images.start, self._total)
             x = step.x_t

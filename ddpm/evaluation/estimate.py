@@ -22,7 +22,6 @@ from ddpm.errors import EngineError
 from ddpm.evaluation import classifier, reference
 from ddpm.evaluation.features import Features, InceptionFeatures, batch_size, inception_identity
 from ddpm.evaluation.places import Places, find_weights
-from ddpm.sampling import draw
 from ddpm.subject import Subject
 
 #: Seconds that one measured step should take at least: shorter ones say little.
@@ -88,7 +87,7 @@ def step_seconds(source: Subject, config: Config) -> float:
 def _seconds_of_steps(source: Subject, config: Config, size: int) -> float:
     """Of a step of a batch: the second and third, as the first one also prepares."""
     repeated = itertools.repeat(range(size), 3)  # as there may be but one step
-    steps = (draw(source.network, config, images, precision=source.precision) for images in repeated)
+    steps = (source.draw(config, images) for images in repeated)
     times = []
     for step in itertools.islice(itertools.chain.from_iterable(steps), 3):
         step.x_t.flatten()[0].item()  # waits until the device is done

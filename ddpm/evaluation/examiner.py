@@ -204,6 +204,9 @@ def sampling_protocol(config: Config) -> dict[str, Any]:
         more["labels"] = list(sampling.labels)
     if sampling.guidance != 1:
         more["guidance"] = [sampling.guidance, sampling.guidance_from, sampling.guidance_to]
+        if sampling.guidance_step is not None:
+            more["guidance_step"] = sampling.guidance_step
+            more["guidance_class"] = sampling.guidance_class if config.model.classes else None
     return {
         "sampler": sampling.sampler,
         "steps": sampling.resolved_steps(config.diffusion.timesteps),

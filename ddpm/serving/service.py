@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ddpm import devices, grids, images, subject
+from ddpm import checkpoint as saved
+from ddpm import devices, grids, guides, images, subject
 from ddpm.config import Config
 from ddpm.randomness import normal
 from ddpm.restoration import panels, pictures, restoring, tiles
@@ -59,6 +60,7 @@ class Service:
         seconds that a request waits for others like it. Raises EngineError where the checkpoint is none."""
         chosen = devices.resolve(device)
         size = batch_size or (16 if chosen.type == "cpu" else 64)
+        config = guides.fitting(config, saved.open_folder(checkpoint).step)
         tiled = config.restoration.model_copy(update={"batch_size": size})
         self.config = config.model_copy(update={"restoration": tiled})
         self.limits = limits or Limits()
@@ -66,6 +68,8 @@ class Service:
         self.origin = subject.origin(checkpoint) if origin is None else origin
         turns = Turns()
         self._network = Shared(self.source.network, turns).eval()
+        guide = self.source.guide
+        self._guide = None if guide is None else Shared(guide, turns).eval()
         self._batching = Batching(turns, chosen, size=size, window=window, queue=self.limits.queue)
         self._preparation = lru_cache(_KEPT)(Preparation)
         self._began = time.monotonic()
@@ -119,7 +123,9 @@ class Service:
         config: Config = batch[0][0].request.config
         own = torch.tensor([job.request.first + row for job, row in batch], device=device)
         labels = labels_of(config, own)
-        return draw_with(noise, self._network, config, labels=labels, precision=self.source.precision)
+        return draw_with(
+            noise, self._network, config, labels=labels, guide=self._guide, precision=self.source.precision
+        )
 
     def generated(self, asked: Generation, x: Tensor) -> list[bytes]:
         """PNG files of what was drawn, the same as `sample` writes."""

@@ -1,7 +1,7 @@
 """Write the weights of a run's checkpoint into a new or empty folder DIR.
 
 --to diffusers     what diffusers.DDPMPipeline.from_pretrained(DIR) loads
---to safetensors   three plain files, which `ddpm-tui import` takes anywhere
+--to safetensors   plain files, which `ddpm-tui import` takes anywhere
 --to torch         a program (torch.export) that runs without this package
 
 What cannot be carried is refused, with the reason.
@@ -70,8 +70,10 @@ def run(args: argparse.Namespace) -> int:
     check_has_checkpoints(source)
     settings = ["sampling.ema=false"] if args.raw else ["sampling.ema=true"]
     settings.append(f"sampling.average={args.average or 'unset'}")
-    configfiles.override(source.config(), settings)
+    config = configfiles.override(source.config(), settings)
     step = latest_step(source) if step is None else step
+    if (config.sampling.guidance_step or 0) >= step:  # it was the guide of later ones
+        settings += ["sampling.guidance=1", "sampling.guidance_step=unset"]
     with Waiting("carrying"):
         result = carrying.export(source, step, args.out, to=args.to, dtype=args.dtype, settings=settings)
     for note in result["notes"]:

@@ -36,7 +36,9 @@ OPTIONS = {
     "rho": (("--rho",), "karras: above 1 denser near the image"),
     "clip": (("--clip",), "cut predicted images to the range of pixels: true or false"),
     "labels": (("--labels",), "classes to draw, as 3,7 (default: all in turn)"),
-    "guidance": (("--guidance",), "classifier-free guidance: 1 none, above it more of the class"),
+    "guidance": (("--guidance",), "1 none, above it more of the class, or of what training brought"),
+    "guidance_step": (("--guidance-step",), "guided by this earlier step's weights (autoguidance)"),
+    "guidance_class": (("--guidance-class",), "and towards the class too: true (the default) or false"),
     "guidance_from": (("--guidance-from",), "guided from this share of the timesteps on: 0 the image"),
     "guidance_to": (("--guidance-to",), "and up to this one: 1 the noise"),
     "average": (("--average",), "of the weights: a decay or relative length that the training keeps"),
@@ -68,6 +70,8 @@ def check_acting(args: argparse.Namespace, sampling: SamplingConfig) -> None:
         "eta": sampling.eta > 0 and sampling.sampler not in WITH_NOISE
         and f"{sampling.sampler} has no choice of fresh noise; {', '.join(WITH_NOISE)} have",
         "rho": sampling.spacing != "karras" and f"it is of --spacing karras, not of {sampling.spacing}",
+        "guidance_step": sampling.guidance == 1 and "there is no guidance; --guidance asks for it",
+        "guidance_class": sampling.guidance_step is None and "it is of --guidance-step",
         "guidance_from": sampling.guidance == 1 and "there is no guidance; --guidance asks for it",
         "guidance_to": sampling.guidance == 1 and "there is no guidance; --guidance asks for it",
     }  # fmt: skip

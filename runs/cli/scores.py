@@ -122,7 +122,10 @@ def _network(features: Mapping[str, Any]) -> str:
 
 
 #: What `_sampling` has words for.
-_SAID = ("sampler", "steps", "spacing", "eta", "variance", "guidance", "weights", "ema_decay")
+_SAID = (
+    *("sampler", "steps", "spacing", "eta", "variance"),
+    *("guidance", "guidance_step", "guidance_class", "weights", "ema_decay"),
+)
 
 
 def _sampling(sampling: Mapping[str, Any]) -> str:
@@ -135,7 +138,7 @@ def _sampling(sampling: Mapping[str, Any]) -> str:
     if sampling.get("variance") is not None:
         parts.append(f"variance {_text(sampling['variance'])}")
     if sampling.get("guidance") is not None:
-        parts.append(guidance(sampling["guidance"]))
+        parts.append(guidance(sampling))
     if asked := evaluations(sampling):
         parts.append(asked)
     averaged = sampling.get("weights") == "ema"

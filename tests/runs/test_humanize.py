@@ -78,7 +78,13 @@ def test_a_kind_of_run_has_its_article() -> None:
     ],
 )
 def test_guidance_is_told_with_its_interval(told: Any, text: str) -> None:
-    assert guidance(told) == text
+    assert guidance({"guidance": told}) == text
+
+
+def test_guidance_tells_the_step_that_it_is_by() -> None:
+    assert guidance({"guidance": [2.0, 0.0, 1.0], "guidance_step": 12_000}) == "guidance 2 by step 12,000"
+    later = {"guidance": [2, 0.5, 1], "guidance_step": "?", "guidance_class": True}
+    assert guidance(later) == "guidance 2 by step ? and class from 0.5 to 1"
 
 
 @pytest.mark.parametrize(

@@ -270,7 +270,7 @@ def test_where_links_fail_the_weights_are_copied(at: Home, monkeypatch: pytest.M
 
     monkeypatch.setattr(os, "link", no_links)
     taken = add_checkpoint(make(at, "mnist"), 10)
-    pinning.pin(taken, at.path, ["ema.safetensors"])
+    pinning.pin(taken, at.path, pinning.Wanted(("ema.safetensors",)))
     assert checkpoint.open_folder(at.path / "source").read("ema.safetensors") == b"e"
 
 

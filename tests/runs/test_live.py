@@ -88,7 +88,8 @@ def test_its_images_are_those_of_a_recorded_run(tmp_path: Path) -> None:
         ({"sampler": "consistency"}, "sampling.sampler: consistency needs a network"),
         ({"guidance": 2}, "sampling.guidance: 2 needs a network that is told of classes"),
         ({"count": 65}, "sampling.count: 65 is above 64"),
-        ({"ema": False}, "sampling.average: the weights are loaded"),
+        ({"ema": False}, "sampling.ema: the weights are loaded"),
+        ({"guidance_step": 10}, "sampling.guidance_step: the weights are loaded"),
         ({"what": 1}, "sampling.what: no such key"),
     ],
 )

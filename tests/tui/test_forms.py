@@ -233,11 +233,26 @@ async def test_of_guidance_in_an_interval_the_most_evaluations_are_told(home) ->
         await until(pilot, lambda: "ddim, 50 evaluations" in text_of(app))
 
 
-async def test_classes_are_not_asked_for_where_there_are_none(home) -> None:
-    make_run(home, "alpha")
+@pytest.mark.parametrize(
+    ("checkpoints", "classes", "asked"),
+    [
+        (1, 0, set()),
+        (1, 10, {"guidance", "labels"}),
+        (2, 0, {"guidance", "guidance_step"}),
+        (2, 10, {"guidance", "guidance_step", "guidance_class", "labels"}),
+    ],
+)
+async def test_guidance_is_asked_for_where_there_is_something_to_be_guided_by(
+    home, checkpoints: int, classes: int, asked: set[str]
+) -> None:
+    make_run(home, "alpha", checkpoints=checkpoints, settings=(f"model.classes={classes}",))
     async with opened(home) as (app, pilot):
         await pilot.press("p")
         await until(pilot, lambda: isinstance(app.screen, SampleScreen) and app.screen._command())
-        keys = [row.spec.key for row in app.screen.query(ConfigField)]
-        assert "sampling.steps" in keys
-        assert "sampling.guidance" not in keys
+        keys = {row.spec.key.removeprefix("sampling.") for row in app.screen.query(ConfigField)}
+        assert keys & {"guidance", "guidance_step", "guidance_class", "labels"} == asked
+        if "guidance_step" in asked:
+            app.screen._edit("sampling.guidance", "2")
+            app.screen._edit("sampling.guidance_step", "100")
+            await until(pilot, lambda: "--guidance-step 100" in text_of(app).replace("\n", " "))
+            assert "100 evaluations" in text_of(app)

@@ -47,6 +47,8 @@ class EvaluateScreen(CheckpointScreen):
         "sampling.eta",
         "sampling.spacing",
         "sampling.guidance",
+        "sampling.guidance_step",
+        "sampling.guidance_class",
         "sampling.labels",
         "sampling.average",
         "sampling.seed",

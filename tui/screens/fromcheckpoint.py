@@ -25,7 +25,9 @@ from tui.widgets.config_edits import ConfigEdits
 from tui.widgets.config_field import ConfigField
 
 #: Asked for only where the network is told of classes.
-OF_CLASSES = frozenset({"sampling.guidance", "sampling.labels"})
+OF_CLASSES = frozenset({"sampling.guidance", "sampling.guidance_class", "sampling.labels"})
+#: And only where an earlier step can guide.
+OF_STEPS = frozenset({"sampling.guidance_step", "sampling.guidance_class"})
 
 
 class CheckpointScreen(LaunchScreen):
@@ -89,6 +91,10 @@ class CheckpointScreen(LaunchScreen):
         left_out: set[str] = set()
         if self._trained is None or not self._trained.model.classes:
             left_out |= OF_CLASSES
+        if len(self._checkpoints) > 1:
+            left_out -= {"sampling.guidance"}
+        else:
+            left_out |= OF_STEPS
         if self._trained is None or not averages.kept(self._trained.training):
             left_out.add("sampling.average")  # there is but one
         return [ConfigField(specs[key], edits.texts[key]) for key in self.FIELDS if key not in left_out]

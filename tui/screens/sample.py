@@ -25,7 +25,10 @@ class SampleScreen(CheckpointScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("sample")]
     FIELDS = tuple(
         f"sampling.{name}"
-        for name in ("sampler", "steps", "spacing", "eta", "guidance", "labels", "average", "count", "seed")
+        for name in (
+            *("sampler", "steps", "spacing", "eta", "guidance", "guidance_step", "guidance_class"),
+            *("labels", "average", "count", "seed"),
+        )
     )
     TITLE, PURPOSE = "Sample", "to draw with"
     LAUNCH = Content("Draw them  ^l")
