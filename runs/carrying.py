@@ -23,7 +23,7 @@ from runs.supervisor import utc_now, write_atomic
 
 MODULE = "ddpm.carrying"
 #: What a run can be carried to, and how its numbers may be stored.
-KINDS = ("diffusers", "safetensors", "torch")
+KINDS = ("diffusers", "safetensors", "torch", "onnx")
 TYPES = ("float32", "float16", "bfloat16")
 
 _STAGED = ".import-"

@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     out.add_argument("checkpoint", type=Path)
     out.add_argument("config", type=Path)
     out.add_argument("target", type=Path)
-    out.add_argument("--to", choices=("diffusers", "safetensors", "torch"), required=True)
+    out.add_argument("--to", choices=("diffusers", "safetensors", "torch", "onnx"), required=True)
     out.add_argument("--dtype", choices=("float32", "float16", "bfloat16"), default="float32")
     out.add_argument("--name")
     out.add_argument("--preset")

@@ -27,12 +27,14 @@ def export(
 ) -> dict[str, Any]:
     """Writes what `sampling.ema` and `sampling.average` ask for into `target`, a new or empty folder.
 
-    to: "diffusers", "safetensors" (`plainfolder`) or "torch" (`program`, always float32); told: what a plain
-    folder says of the run. Returns {"path", "bytes", "parameters", "notes"}. EngineError where the network
-    cannot be carried there, the checkpoint cannot be read, or `target` holds anything.
+    to: "diffusers", "safetensors" (`plainfolder`), "torch" or "onnx" (`program`, always float32); told: what
+    a plain folder says of the run. Returns {"path", "bytes", "parameters", "notes"}. EngineError where the
+    network cannot be carried there, the checkpoint cannot be read, or `target` holds anything.
     """
     if to == "diffusers" and (refused := network.reasons(config)):
         raise CarryError("; ".join(refused))
+    if to == "onnx":
+        program.check_onnx()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise CarryError(f"{shown(target)}: there already; name a new or an empty folder")
     source = subject.from_checkpoint(folder, config, torch.device("cpu"), torch.float32)
@@ -47,8 +49,8 @@ def export(
             peerfolder.write(out, config, tensors, getattr(torch, dtype))
         elif to == "torch":
             program.write(out, config, source.network)
-            if config.model.classes:
-                notes.append("model.classes: the program is that of images whose class is not told")
+        elif to == "onnx":
+            program.write_onnx(out, config, source.network)
         else:
             last = plainfolder.Part(tensors, {"step": source.step, "images_seen": source.images_seen, **told})
             parts = [*_guide(folder, config, source), last]

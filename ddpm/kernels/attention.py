@@ -16,8 +16,6 @@ def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
     """softmax(q kᵀ / √d) v, each head by itself; all of them (N, tokens, heads · d)."""
     if _applies(q, k, v, heads):
         return calling.run(_Attention, q, k, v, heads)
-    if heads == 1:
-        return F.scaled_dot_product_attention(q, k, v)
     q, k, v = (part.unflatten(2, (heads, -1)).transpose(1, 2) for part in (q, k, v))
     return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
 

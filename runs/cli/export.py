@@ -3,6 +3,7 @@
 --to diffusers     what diffusers.DDPMPipeline.from_pretrained(DIR) loads
 --to safetensors   plain files, which `ddpm-tui import` takes anywhere
 --to torch         a program (torch.export) that runs without this package
+--to onnx          the same for onnxruntime and others
 
 What cannot be carried is refused, with the reason.
 """
@@ -28,9 +29,9 @@ def arguments(parser: Parser) -> None:
     parser.add_argument(
         "--to",
         required=True,
-        type=choice("diffusers", "safetensors", "torch"),
+        type=choice("diffusers", "safetensors", "torch", "onnx"),
         metavar="KIND",
-        help="diffusers, safetensors or torch",
+        help="diffusers, safetensors, torch or onnx",
     )
     parser.add_argument(
         "--dtype",
@@ -60,8 +61,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.raw and args.average is not None:
         raise UsageError("--raw: the weights themselves are no average; leave out --average")
-    if args.to == "torch" and args.dtype != "float32":
-        raise UsageError("--dtype: a program computes in float32; leave it out with --to torch")
+    if args.to in ("torch", "onnx") and args.dtype != "float32":
+        raise UsageError(f"--dtype: a program computes in float32; leave it out with --to {args.to}")
     if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
         raise UsageError(f"{args.out}: there already; name a new or an empty folder")
     name, step = split(args.run)

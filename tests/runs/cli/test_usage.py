@@ -54,6 +54,7 @@ BAD = [
     (["export", "a", "out", "--to", "difusers"], "did you mean diffusers?"),
     (["export", "a", "out", "--to", "diffusers", "--dtype", "int8"], "--dtype: 'int8' is not one of"),
     (["export", "a", "out", "--to", "torch", "--dtype", "float16"], "a program computes in float32"),
+    (["export", "a", "out", "--to", "onnx", "--dtype", "float16"], "leave it out with --to onnx"),
     (["export", "a", "out", "--to", "diffusers", "--raw", "--average", "0.9"], "leave out --average"),
     (["export", "a", "/", "--to", "diffusers"], "there already; name a new or an empty folder"),
     (["import"], "missing: DIR"),
