@@ -397,7 +397,7 @@ def _check_classes(config: Config) -> None:
 def _check_guidance(config: Config) -> None:
     """ValueError where the network says nothing that guidance could lead away from."""
     classes, sampling = config.model.classes, config.sampling
-    by_step = sampling.guidance_step is not None
+    by_step = sampling.guide is not None
     if by_step and not (classes and sampling.guidance_class):
         return
     if not classes:

@@ -67,8 +67,8 @@ class SamplingConfig(Section):
     guidance_step: int | None = Field(
         None,
         ge=1,
-        description="Autoguidance: guided away from what the weights of this earlier step say, which a "
-        "milestone keeps; unset: from what the same weights say without the class",
+        description="Autoguidance: guided away from what the weights of this earlier step say, a milestone; "
+        "a training's own grids and scores are without. unset: from what is said without the class",
     )
     guidance_class: bool = Field(
         True,
@@ -95,6 +95,11 @@ class SamplingConfig(Section):
         if self.steps is not None:
             return self.steps
         return timesteps if self.sampler == "ddpm" else min(USUAL_STEPS.get(self.sampler, 20), timesteps)
+
+    @property
+    def guide(self) -> int | None:
+        """The earlier step whose weights images are guided by; None: by none."""
+        return None if self.guidance == 1 else self.guidance_step
 
     @property
     def guided_in_part(self) -> bool:

@@ -5,9 +5,11 @@ No torch: a run is refused, and its files are linked, before anything heavy is l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ddpm import checkpoint
+from ddpm.checkpoint import Checkpoint
 from ddpm.config import Config
 from ddpm.config_sampling import SamplingConfig
 from ddpm.config_training import TrainingConfig
@@ -24,22 +26,28 @@ def folder_of(folder: Path, step: int) -> Path:
 
 def fitting(config: Config, step: int) -> Config:
     """The configuration to draw with at a step of a training: without guidance up to the one that guides."""
-    guide = config.sampling.guidance_step
-    return unguided(config) if guide is not None and step <= guide else config
+    guide = config.sampling.guide
+    return unguided(config) if guide is None or step <= guide else config
 
 
 def unguided(config: Config) -> Config:
-    """What a training itself draws with: its grids begin before there is anything to be guided by."""
+    """Without an earlier step to be guided by: what a training itself draws with, whose grids begin before
+    there is one, and what asks for no guidance."""
     if config.sampling.guidance_step is None:
         return config
     alone = config.sampling.model_copy(update={"guidance": 1.0, "guidance_step": None})
     return config.model_copy(update={"sampling": alone})
 
 
-def check_kept(training: TrainingConfig, sampling: SamplingConfig) -> None:
-    """ValueError where a training would not have the step to be guided by when it is at its end."""
-    step, every = sampling.guidance_step, training.milestone_every
-    if step is None or (every and step % every == 0 and step < training.steps):
+def check_kept(training: TrainingConfig, sampling: SamplingConfig, saved: Sequence[Checkpoint] = ()) -> None:
+    """ValueError where a training would not have the step to be guided by when it is at its end.
+
+    saved: its checkpoints so far, by step.
+    """
+    step, every = sampling.guide, training.milestone_every
+    done = max((c.step for c in saved), default=0)
+    there = any(c.step == step and c.state.get("milestone") for c in saved)
+    if step is None or (step < training.steps and (there or (every and step % every == 0 and step > done))):
         return
     milestones = f"one of every {every:,}" if every else "there are none with training.milestone_every=0"
     raise ValueError(

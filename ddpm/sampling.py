@@ -92,6 +92,8 @@ def draw_with(
     labels: int64 (N,), their classes.
     """
     sampling, schedule = config.sampling, schedules.make(config.diffusion)
+    if sampling.guide is not None and guide is None:
+        raise ValueError("sampling.guidance_step: there is no guide")
     denoise = NetworkDenoiser(
         network, config, labels=labels, guide=guide, clip=sampling.clip, precision=precision
     )

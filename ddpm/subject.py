@@ -11,6 +11,7 @@ from torch import nn
 
 from ddpm import averages, checkpoint, devices, guides, snapshots, unet, weights
 from ddpm.config import Config
+from ddpm.errors import EngineError
 from ddpm.events import SamplesWritten, Started
 from ddpm.samplers.steps import SampleStep
 from ddpm.sampling import draw
@@ -61,7 +62,7 @@ def from_checkpoint(
     folder: Path, config: Config, device: torch.device, precision: torch.dtype | None = None
 ) -> Subject:
     """The weights of a checkpoint folder that `sampling.ema` and `sampling.average` ask for, and the same of
-    the step that `sampling.guidance_step` names.
+    the step that `sampling.guidance_step` names, where there is guidance.
 
     precision: None for what the configuration says.
 
@@ -69,9 +70,12 @@ def from_checkpoint(
     cannot be made of the snapshots there are.
     """
     network, saved = _load(folder, config, device)
-    guide, step = None, config.sampling.guidance_step
+    guide, step = None, config.sampling.guide
     if step is not None:
-        guide, _ = _load(guides.folder_of(folder, step), config, device)
+        try:
+            guide, _ = _load(guides.folder_of(folder, step), config, device)
+        except EngineError as error:
+            raise checkpoint.CheckpointError(f"sampling.guidance_step: {error}") from None
     precision = precision or devices.precision(config.training.precision, device)
     return Subject(network, device, precision, saved.step, saved.images_seen, guide)
 

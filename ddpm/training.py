@@ -79,7 +79,6 @@ class Training:
         self._data_root, self._start_from = data_root, start_from
         try:
             averages.check_while_training(config.training, config.sampling)
-            guides.check_kept(config.training, config.sampling)
         except ValueError as error:
             raise EngineError(str(error)) from None
         self._stop_asked = False

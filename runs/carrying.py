@@ -57,7 +57,8 @@ def new_import(
     notes: str = "",
     command: Sequence[str] = (),
 ) -> tuple[RunDirectory, list[str]]:
-    """A finished training with one checkpoint, made of a folder of weights; and what is to be said of it.
+    """A finished training with one checkpoint (and its guide's), made of a folder of weights; and what is to
+    be said of it.
 
     RunError, and nothing is left behind, where the folder is broken or holds what cannot be carried, the
     name is taken, or nothing can be written.

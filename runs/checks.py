@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from ddpm import averages, checkpoint, configfiles, guides
@@ -116,11 +117,14 @@ def check_training(
     return inception, source
 
 
-def check_kept(config: Config) -> None:
-    """ConfigError where a training does not have, or does not keep, what it is to be drawn with."""
+def check_kept(config: Config, saved: Sequence[checkpoint.Checkpoint] = ()) -> None:
+    """ConfigError where a training does not have, or does not keep, what it is to be drawn with.
+
+    saved: its checkpoints so far.
+    """
     try:
         averages.check_while_training(config.training, config.sampling)
-        guides.check_kept(config.training, config.sampling)
+        guides.check_kept(config.training, config.sampling, saved)
     except ValueError as error:
         raise configfiles.ConfigError([str(error)]) from None
 
@@ -129,7 +133,7 @@ def check_weights(run: RunDirectory, step: int, config: Config) -> None:
     """ConfigError where a checkpoint does not have what [sampling] asks for: the average can be made of no
     snapshots up to then, or there is no earlier step to be guided by."""
     _check_average(run, step, config)
-    earlier = config.sampling.guidance_step
+    earlier = config.sampling.guide
     if earlier is None:
         return
     there = [s for s in checkpoint.steps(run.path) if s < step]
@@ -138,10 +142,14 @@ def check_weights(run: RunDirectory, step: int, config: Config) -> None:
         raise configfiles.ConfigError(
             [
                 f"sampling.guidance_step: {run.name} has no checkpoint of step {earlier} before {step}; "
-                f"there are {known}"
+                f"there are {known} (sampling.guidance=1 does without)"
             ]
         )
-    _check_average(run, earlier, config)
+    try:
+        _check_average(run, earlier, config)
+    except configfiles.ConfigError as error:
+        problems = [f"sampling.guidance_step: of step {earlier}: {problem}" for problem in error.problems]
+        raise configfiles.ConfigError(problems) from None
 
 
 def _check_average(run: RunDirectory, step: int, config: Config) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ddpm import checkpoint, configfiles
+from ddpm import checkpoint, configfiles, guides
 from ddpm.config import (
     Config,
     EvaluationConfig,
@@ -243,9 +243,11 @@ def evaluation_config(parent: RunDirectory, evaluation: EvaluationConfig, sampli
 
 
 def _of_parent(parent: RunDirectory, **sections: Section) -> Config:
+    """The training's configuration with other sections; what draws no images is guided by nothing."""
     check_has_checkpoints(parent)
     changed = {key: section.model_dump() for key, section in sections.items()}
-    return configfiles.build({**parent.config().model_dump(), **changed})
+    trained = parent.config() if "sampling" in sections else guides.unguided(parent.config())
+    return configfiles.build({**trained.model_dump(), **changed})
 
 
 def _made_from(

@@ -37,7 +37,7 @@ class Wanted:
         """What the configuration of a run draws with."""
         training, sampling = config.training, config.sampling
         files, made = averages.sources(training, sampling), averages.reconstructed(training, sampling)
-        return cls(files, made, sampling.guidance_step)
+        return cls(files, made, sampling.guide)
 
 
 def pin(source: Path, run: Path, wanted: Wanted) -> None:

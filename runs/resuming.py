@@ -44,7 +44,7 @@ def planned(run: RunDirectory, settings: Sequence[str]) -> Config:
         _check_own(run)
         _check_changes(run, old, new)
         _check_left(run, old, new)
-        check_kept(new)
+        check_kept(new, checkpoint.whole(run.path))
     new = absolute_paths(new)
     _weights(run, old, new)
     return new

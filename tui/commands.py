@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ddpm import configfiles
@@ -56,17 +56,9 @@ def train(
 #: Keys of [sampling] that are options of the same name, whether the forms ask for them or a run that is
 #: drawn again had them.
 SAMPLING = (
-    *("sampler", "steps", "eta", "spacing", "rho", "clip"),
-    *(
-        "guidance",
-        "guidance_step",
-        "guidance_class",
-        "guidance_from",
-        "guidance_to",
-        "labels",
-        "average",
-        "seed",
-    ),
+    *("sampler", "steps", "eta", "spacing", "rho", "clip", "guidance"),
+    *("guidance_step", "guidance_class", "guidance_from", "guidance_to"),
+    *("labels", "average", "seed"),
 )
 
 
@@ -81,7 +73,7 @@ def sample(
 ) -> tuple[str, ...]:
     """Of a run's checkpoint; what is as `usual` in the run's configuration needs no word."""
     words = [PROGRAM, "sample", f"{run}@{step}", "-n", str(sampling.count)]
-    for key in SAMPLING:
+    for key in _acting(sampling):
         value = getattr(sampling, key)
         if value != getattr(usual, key):
             words += [_flag(key), "unset" if value is None else configfiles.format_value(value)]
@@ -99,7 +91,7 @@ def evaluate(
     """Of a run's checkpoint; what is as `usual` in the run's configuration needs no word."""
     words = [PROGRAM, "evaluate", f"{run}@{step}", "-n", str(config.evaluation.samples)]
     for section, keys in (
-        ("sampling", SAMPLING),
+        ("sampling", _acting(config.sampling)),
         ("evaluation", ("reference", "convention", "companions", "weights", "classifier")),
     ):
         for key in keys:
@@ -168,6 +160,14 @@ def _identity(name: str, tags: Sequence[str], device: str) -> list[str]:
 def shell(command: Sequence[str]) -> str:
     """The command as one types it."""
     return shlex.join(command)
+
+
+def _acting(sampling: SamplingConfig) -> Iterator[str]:
+    """Those of SAMPLING that do something beside the others: the command refuses what does not."""
+    for key in SAMPLING:
+        of_guidance = key.startswith("guidance_") and sampling.guidance == 1
+        if not of_guidance and not (key == "guidance_class" and sampling.guide is None):
+            yield key
 
 
 def _flag(key: str) -> str:

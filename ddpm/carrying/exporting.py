@@ -37,13 +37,13 @@ def export(
         program.check_onnx()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise CarryError(f"{shown(target)}: there already; name a new or an empty folder")
+    notes = []
+    if to != "safetensors" and config.sampling.guide is not None:
+        notes.append("sampling.guidance_step: the earlier step that guides images is not carried there")
+        config = guides.unguided(config)
     source = subject.from_checkpoint(folder, config, torch.device("cpu"), torch.float32)
     tensors = {name: t.detach().contiguous() for name, t in source.network.state_dict().items()}
-    notes = network.notes(config) if to == "diffusers" else []
-    if to != "safetensors" and source.guide is not None:
-        notes.append(
-            "sampling.guidance_step: the earlier step that images are guided by is not carried there"
-        )
+    notes += network.notes(config) if to == "diffusers" else []
     with atomic.new_folder(target) as out:
         if to == "diffusers":
             peerfolder.write(out, config, tensors, getattr(torch, dtype))
@@ -62,7 +62,7 @@ def export(
 
 def _guide(folder: Path, config: Config, source: Subject) -> Iterator[plainfolder.Part]:
     """What `sampling.guidance_step` asks for of a checkpoint, if it does."""
-    step = config.sampling.guidance_step
+    step = config.sampling.guide
     if step is not None and source.guide is not None:
         saved = checkpoint.open_folder(guides.folder_of(folder, step))
         told = {"step": step, "images_seen": saved.images_seen}

@@ -1,4 +1,4 @@
-"""A trained network as three plain files, small enough to be committed, to be made a run of anywhere.
+"""A trained network as a few plain files, small enough to be committed, to be made a run of anywhere.
 
     config.toml   ema.safetensors   state.json
     guide/        ema.safetensors   state.json      where `sampling.guidance_step` asks for an earlier step
@@ -114,7 +114,7 @@ def read(folder: Path) -> Carried:
     config = configfiles.loads(reading.text(folder / CONFIG), shown(folder / CONFIG))
     state = _state(folder)
     weights = {folder / checkpoint.EMA: state}
-    if (step := config.sampling.guidance_step) is not None:
+    if (step := config.sampling.guide) is not None:
         guide = folder / guides.FOLDER
         for name in (checkpoint.EMA, checkpoint.STATE):
             reading.first(guide, name)

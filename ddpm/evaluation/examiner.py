@@ -204,9 +204,10 @@ def sampling_protocol(config: Config) -> dict[str, Any]:
         more["labels"] = list(sampling.labels)
     if sampling.guidance != 1:
         more["guidance"] = [sampling.guidance, sampling.guidance_from, sampling.guidance_to]
-        if sampling.guidance_step is not None:
-            more["guidance_step"] = sampling.guidance_step
-            more["guidance_class"] = sampling.guidance_class if config.model.classes else None
+        if sampling.guide is not None:
+            more["guidance_step"] = sampling.guide
+            if config.model.classes and sampling.guidance_class:
+                more["guidance_class"] = True
     return {
         "sampler": sampling.sampler,
         "steps": sampling.resolved_steps(config.diffusion.timesteps),

@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     from runs.launch import new_evaluation
 
     home, parent, step, config = starting.from_checkpoint(args, OPTIONS, companions=args.companions)
-    check_acting(args, config.sampling)
+    check_acting(args, config)
     starting.check_naming(args)
     checked(parent, step, config.evaluation, config.sampling)
     starting.warn_before(home, config, args.device, trains=False, features=config.evaluation.samples)

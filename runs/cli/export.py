@@ -73,8 +73,9 @@ def run(args: argparse.Namespace) -> int:
     settings.append(f"sampling.average={args.average or 'unset'}")
     config = configfiles.override(source.config(), settings)
     step = latest_step(source) if step is None else step
-    if (config.sampling.guidance_step or 0) >= step:  # it was the guide of later ones
+    if (guide := config.sampling.guide) is not None and guide >= step:
         settings += ["sampling.guidance=1", "sampling.guidance_step=unset"]
+        say(f"note: sampling.guidance: 1, as step {step} is none that is guided by step {guide}")
     with Waiting("carrying"):
         result = carrying.export(source, step, args.out, to=args.to, dtype=args.dtype, settings=settings)
     for note in result["notes"]:

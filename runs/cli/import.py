@@ -1,8 +1,9 @@
 """Make a run of a folder of weights: what diffusers saves of a DDPMPipeline (as
 google/ddpm-cifar10-32), or what `ddpm-tui export --to safetensors` wrote.
 
-The run is finished, has one checkpoint, and can be sampled from, evaluated,
-restored with and trained on from (`train … --from RUN`). What the files hold is
+The run is finished, has one checkpoint (and that of an earlier step that it is
+guided by, if any), and can be sampled from, evaluated, restored with and
+trained on from (`train … --from RUN`). What the files hold is
 data and is never run; what cannot be carried is refused, with the reason.
 """
 

@@ -13,7 +13,7 @@ from runs.cli import starting
 from runs.cli.parser import Parser, UsageError, output_path
 
 if TYPE_CHECKING:
-    from ddpm.config_sampling import SamplingConfig
+    from ddpm.config import Config
     from runs.directory import RunDirectory
 
 EXAMPLES = """
@@ -62,18 +62,20 @@ def arguments(parser: Parser) -> None:
     starting.following_arguments(parser)
 
 
-def check_acting(args: argparse.Namespace, sampling: SamplingConfig) -> None:
+def check_acting(args: argparse.Namespace, config: Config) -> None:
     """UsageError for an option given that does nothing beside the others: what the run has may stand."""
     from ddpm.config_sampling import WITH_NOISE
 
+    sampling, unguided = config.sampling, "there is no guidance; --guidance asks for it"
     idle = {
         "eta": sampling.eta > 0 and sampling.sampler not in WITH_NOISE
         and f"{sampling.sampler} has no choice of fresh noise; {', '.join(WITH_NOISE)} have",
         "rho": sampling.spacing != "karras" and f"it is of --spacing karras, not of {sampling.spacing}",
-        "guidance_step": sampling.guidance == 1 and "there is no guidance; --guidance asks for it",
-        "guidance_class": sampling.guidance_step is None and "it is of --guidance-step",
-        "guidance_from": sampling.guidance == 1 and "there is no guidance; --guidance asks for it",
-        "guidance_to": sampling.guidance == 1 and "there is no guidance; --guidance asks for it",
+        "guidance_step": sampling.guidance == 1 and sampling.guidance_step is not None and unguided,
+        "guidance_class": (sampling.guide is None and "it is of --guidance-step, with --guidance")
+        or (not config.model.classes and "the network is told of no classes"),
+        "guidance_from": sampling.guidance == 1 and unguided,
+        "guidance_to": sampling.guidance == 1 and unguided,
     }  # fmt: skip
     for key, reason in idle.items():
         if reason and getattr(args, f"sampling.{key}") is not None:
@@ -85,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
 
     keys = [f"sampling.{key}" for key in OPTIONS]
     home, parent, step, config = starting.from_checkpoint(args, keys)
-    check_acting(args, config.sampling)
+    check_acting(args, config)
     starting.warn_before(home, config, args.device, trains=False)
 
     def make() -> RunDirectory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ddpm import checkpoint, guides, subject, weights
-from ddpm.checkpoint import CheckpointError
+from ddpm.checkpoint import Checkpoint, CheckpointError
 from ddpm.config import Config
 from ddpm.configfiles import ConfigError, override, resolve
-from ddpm.errors import EngineError
 from ddpm.evaluation.examiner import sampling_protocol
 from ddpm.sampling import NetworkDenoiser
 from ddpm.training import Training
@@ -95,8 +95,9 @@ def test_the_guide_is_of_the_same_run_or_kept_with_the_weights(tmp_path: Path) -
         pytest.approx(0.2),
         pytest.approx(0.1),
     )
-    assert subject.from_checkpoint(folder, tiny(), CPU).guide is None
-    with pytest.raises(CheckpointError):
+    for unguided in (tiny(), tiny(GUIDED[1])):
+        assert subject.from_checkpoint(folder, unguided, CPU).guide is None
+    with pytest.raises(CheckpointError, match=r"^sampling\.guidance_step: "):
         subject.from_checkpoint(folder, override(config, ["sampling.guidance_step=11"]), CPU)
     earlier.rename(folder / guides.FOLDER)
     assert filled(subject.from_checkpoint(folder, config, CPU).guide) == pytest.approx(0.1)
@@ -106,14 +107,18 @@ def test_images_are_drawn_by_both() -> None:
     config = tiny(*GUIDED, "sampling.sampler=ddim", "sampling.steps=3")
     guided = subject.Subject(Says(0.5), CPU, torch.float32, 20, 20, Says(0.2))
     alone = subject.Subject(Says(0.5), CPU, torch.float32, 20, 20)
-    images = [list(s.draw(config, range(2)))[-1].x_t for s in (guided, alone)]
-    assert not torch.allclose(*images)
+    both = list(guided.draw(config, range(2)))[-1].x_t
+    assert not torch.allclose(both, list(alone.draw(guides.unguided(config), range(2)))[-1].x_t)
+    with pytest.raises(ValueError, match=r"sampling\.guidance_step: there is no guide"):
+        list(alone.draw(config, range(2)))
 
 
 def test_what_guides_says_how_a_score_came_to_be() -> None:
     told = sampling_protocol(tiny(*GUIDED))
-    assert (told["guidance"], told["guidance_step"], told["guidance_class"]) == ([2, 0, 1], 10, None)
+    assert (told["guidance"], told["guidance_step"]) == ([2, 0, 1], 10)
     assert sampling_protocol(tiny(*GUIDED, "model.classes=10"))["guidance_class"] is True
+    plain = sampling_protocol(tiny(*GUIDED, "model.classes=10", "sampling.guidance_class=false"))
+    assert plain == told == sampling_protocol(tiny(*GUIDED, "sampling.guidance_class=false"))
     assert "guidance_step" not in sampling_protocol(tiny("sampling.guidance_step=10"))  # at 1 it says nothing
 
 
@@ -135,15 +140,33 @@ def test_what_a_guide_needs_the_network_to_know() -> None:
 KEPT = ("training.steps=30", "training.milestone_every=5")
 
 
-def test_a_training_keeps_what_it_is_drawn_by(tmp_path: Path) -> None:
-    guides.check_kept(tiny(*GUIDED, *KEPT).training, tiny(*GUIDED).sampling)
-    for settings, reason in (
-        (("training.milestone_every=0",), "there are none with training.milestone_every=0"),
-        (("training.milestone_every=4",), "one of every 4"),
-        (("training.steps=10",), "10 is no milestone of the training before step 10"),
-    ):
-        with pytest.raises(EngineError, match=rf"sampling\.guidance_step: .*{reason}"):
-            Training(tiny(*GUIDED, *KEPT, *settings), tmp_path, device="cpu", data_root=tmp_path)
+def checked(*settings: str, saved: Sequence[Checkpoint] = ()) -> str:
+    """Why a training cannot be drawn by the step that guides, "" where it can."""
+    config = tiny(*GUIDED, *KEPT, *settings)
+    try:
+        guides.check_kept(config.training, config.sampling, saved)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def test_a_training_must_keep_what_it_is_drawn_by(tmp_path: Path) -> None:
+    assert not checked()
+    none, fourth, last = (
+        ("training.milestone_every=0",),
+        ("training.milestone_every=4",),
+        ("training.steps=10",),
+    )
+    assert "there are none with training.milestone_every=0" in checked(*none)
+    assert "one of every 4" in checked(*fourth)
+    assert "sampling.guidance_step: 10 is no milestone of the training before step 10" in checked(*last)
+    assert not checked(*none, "sampling.guidance=1")
+    state = {"step": 10, "images_seen": 10}
+    kept = checkpoint.write(tmp_path / "kept", {}, {**state, "milestone": True})
+    passing = checkpoint.write(tmp_path / "passing", {}, {**state, "milestone": False})
+    assert not checked(*none, saved=[kept])
+    assert checked(saved=[passing])  # it goes as others come
+    assert checked(saved=[checkpoint.write(tmp_path, {}, {"step": 15, "images_seen": 15, "milestone": True})])
 
 
 def test_a_trainings_own_grids_are_drawn_without(tmp_path: Path) -> None:
@@ -159,3 +182,4 @@ def test_up_to_the_step_that_guides_images_are_drawn_without() -> None:
     config = tiny(*GUIDED)
     assert guides.fitting(config, 11) == config
     assert guides.fitting(config, 10) == tiny() == guides.unguided(tiny())
+    assert guides.fitting(tiny(GUIDED[1]), 11) == tiny()  # at 1 it guides nothing

@@ -67,6 +67,7 @@ def test_what_is_usual_needs_no_word() -> None:
         ["sampling.sampler=ddpm", "sampling.steps=unset", "sampling.seed=9", "sampling.count=3"],
         ["sampling.eta=0.5", "sampling.spacing=quadratic", "sampling.steps=20"],
         ["sampling.spacing=karras", "sampling.rho=3", "sampling.clip=false"],
+        ["sampling.guidance=2", "sampling.guidance_step=100", "sampling.guidance_to=0.8"],
     ],
 )
 def test_sample_draws_the_same_images(settings) -> None:
@@ -87,6 +88,7 @@ def test_sample_draws_the_same_images(settings) -> None:
         ["sampling.eta=0.5", "sampling.spacing=quadratic", "evaluation.weights=/a b/[c].pth"],
         ["evaluation.classifier=/a b/[c].safetensors"],
         ["sampling.spacing=karras", "sampling.rho=3", "sampling.clip=false"],
+        ["sampling.guidance=2", "sampling.guidance_step=100", "sampling.guidance_to=0.8"],
     ],
 )
 @pytest.mark.parametrize("usual", [[], ["evaluation.companions=false", "evaluation.weights=/other"]])

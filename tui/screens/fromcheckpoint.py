@@ -88,16 +88,22 @@ class CheckpointScreen(LaunchScreen):
 
     def _rows(self, edits: ConfigEdits) -> list[ConfigField]:
         specs = configfiles.fields()
-        left_out: set[str] = set()
-        if self._trained is None or not self._trained.model.classes:
-            left_out |= OF_CLASSES
-        if len(self._checkpoints) > 1:
-            left_out -= {"sampling.guidance"}
-        else:
-            left_out |= OF_STEPS
-        if self._trained is None or not averages.kept(self._trained.training):
-            left_out.add("sampling.average")  # there is but one
+        left_out = self._not_asked(self._trained) if self._trained is not None else set()
         return [ConfigField(specs[key], edits.texts[key]) for key in self.FIELDS if key not in left_out]
+
+    def _not_asked(self, trained: Config) -> set[str]:
+        """What is no choice of this training."""
+        found = set[str]()
+        by_step = trained.sampling.guidance_step is not None or len(self._checkpoints) > 1
+        if not by_step:
+            found |= OF_STEPS
+        if not trained.model.classes:
+            found |= OF_CLASSES - ({"sampling.guidance"} if by_step else set())
+        if trained.objective == "consistency":
+            found |= {"sampling.guidance", *OF_STEPS}
+        if not averages.kept(trained.training):
+            found.add("sampling.average")  # there is but one
+        return found
 
     # -- what is chosen -----------------------------------------------------------------------------
 
@@ -125,7 +131,18 @@ class CheckpointScreen(LaunchScreen):
     @property
     def _config(self) -> Config | None:
         """The run's configuration with what the fields say; None while something is wrong."""
-        return self._edits.config if self._edits else None
+        return self._edits.config if self._edits and not self._no_guide else None
+
+    @property
+    def _no_guide(self) -> str:
+        """Why the chosen checkpoint cannot be guided as the fields say; "" where it can."""
+        config, chosen = self._edits.config if self._edits else None, self._chosen
+        if "sampling.guidance_step" not in self.FIELDS or config is None or chosen is None:
+            return ""
+        there = [c.step for c in self._checkpoints if c.step < chosen.step]
+        if config.sampling.guide in (None, *there):
+            return ""
+        return f"no checkpoint before step {chosen.step}; there are {', '.join(map(str, there)) or 'none'}"
 
     # -- what will happen ---------------------------------------------------------------------------
 
@@ -155,7 +172,10 @@ class CheckpointScreen(LaunchScreen):
     def _show_field(self, row: ConfigField, edits: ConfigEdits) -> None:
         key = row.spec.key
         note = f"the run's: {printable(edits.base_text(key))}"
-        row.show(edits.changed(key), note, edits.problems.get(key, ""))
+        problem = edits.problems.get(key, "")
+        if key == "sampling.guidance_step":
+            problem = problem or self._no_guide
+        row.show(edits.changed(key), note, problem)
 
     def _show_what(self) -> None:
         config = self._config

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from ddpm import subject
+from ddpm.configfiles import override
 from runs import directory
 from runs.directory import RunDirectory
 from runs.home import find
@@ -51,12 +52,18 @@ def test_what_cannot_guide_is_refused_before_anything_starts(home: Path) -> None
     of_itself = refused(home, "sample", "base@10", "--guidance", "2", "--guidance-step", "10")
     assert "no checkpoint of step 10 before 10; there are none; training.milestone_every keeps" in of_itself
     assert "--guidance-step: there is no guidance" in refused(home, "sample", "base", "--guidance-step", "10")
+    for words in (
+        ("--guidance", "1", "--guidance-class", "false"),
+        ("--guidance", "2", "--guidance-step", "10"),
+    ):
+        idle = refused(home, "sample", "base", *words, "--guidance-class", "false")
+        assert "--guidance-class: " in idle
     alone = refused(home, "sample", "base", "--guidance", "2")
     assert "or an earlier step to be guided by (guidance_step)" in alone
     no_milestone = "sampling.guidance_step: 10 is no milestone of the training before step"
-    assert no_milestone in refused(home, "train", "digits", "--set", "sampling.guidance_step=10")
-    on = ("resume", "base", "--set", "training.steps=30", "--set", "sampling.guidance_step=10")
-    assert no_milestone in refused(home, *on)
+    guided = ("--set", "sampling.guidance=2", "--set", "sampling.guidance_step=10")
+    assert no_milestone in refused(home, "train", "digits", *guided)
+    assert no_milestone in refused(home, "resume", "base", "--set", "training.steps=30", *guided)
     assert run_of(home, "base").config().sampling.guidance_step is None
 
 
@@ -79,11 +86,7 @@ def test_a_guide_is_carried_with_the_weights(home: Path, tmp_path: Path) -> None
     own, there = tmp_path / "home", tmp_path / "there"
     shutil.copytree(home, own)
     assert call(own, "sample", "base", *GUIDED, "--name", "guided").returncode == 0
-    base = run_of(own, "base")
-    text = base.path.joinpath("config.toml").read_text()
-    base.path.joinpath("config.toml").write_text(
-        text.replace("guidance = 1.0", "guidance = 3.0\nguidance_step = 10")
-    )
+    guide(run_of(own, "base"))
     out = tmp_path / "out"
     assert call(own, "export", "base", "--to", "safetensors", str(out)).returncode == 0
     assert sorted(p.name for p in out.iterdir()) == ["config.toml", "ema.safetensors", "guide", "state.json"]
@@ -92,12 +95,41 @@ def test_a_guide_is_carried_with_the_weights(home: Path, tmp_path: Path) -> None
     assert [c["step"] for c in told["checkpoints"]] == [10, 20]
     assert call(there, "sample", "it", "-n", "4", "--name", "again").returncode == 0
     assert pixels(there, "again") == pixels(own, "guided")
-    assert call(there, "export", "it@10", "--to", "safetensors", str(tmp_path / "early")).returncode == 0
+    early = call(there, "export", "it@10", "--to", "safetensors", str(tmp_path / "early"))
+    assert "note: sampling.guidance: 1, as step 10 is none that is guided by step 10" in early.stderr
     assert not (tmp_path / "early" / "guide").exists()
+    shutil.rmtree(run_of(there, "it").path / "checkpoints" / "00000010")
     noted = call(there, "export", "it", "--to", "diffusers", str(tmp_path / "pipeline"))
-    assert "the earlier step that images are guided by is not carried there" in noted.stderr
+    assert "the earlier step that guides images is not carried there" in noted.stderr
     shutil.rmtree(out / "guide")
     broken = call(tmp_path / "third", "import", str(out))
     assert broken.returncode
     assert "guide" in broken.stderr
     assert len(broken.stderr.splitlines()) == 1
+
+
+def guide(run: RunDirectory) -> None:
+    """Make it one whose own [sampling] is guided."""
+    run.write_config(override(run.config(), ["sampling.guidance=3", "sampling.guidance_step=10"]))
+
+
+def test_of_a_guided_training_any_step_can_be_used(home: Path, tmp_path: Path) -> None:
+    own = tmp_path / "home"
+    shutil.copytree(home, own)
+    guide(run_of(own, "base"))
+    for words in (("--guidance", "1"), ("--guidance", "1", "--guidance-step", "unset")):
+        done = call(own, "sample", "base@10", "-n", "2", *words)
+        assert done.returncode == 0, done.stderr
+    assert "(sampling.guidance=1 does without)" in refused(own, "sample", "base@10")
+    image = (
+        next(run.path for run in directory.all(find(str(own))) if run.kind == "sample") / "images/000000.png"
+    )
+    for step in ("10", "20"):
+        counts = ("--train", "8", "--test", "0", "--timesteps", "4")
+        told = call(own, "likelihood", f"base@{step}", *counts, "--name", f"bits-{step}")
+        assert told.returncode == 0, told.stderr
+        noisy = (str(image), "--task", "denoise", "--sigma", "0.2", "--degrade")
+        restored = call(own, "restore", f"base@{step}", *noisy, "--name", f"restored-{step}")
+        assert restored.returncode == 0, restored.stderr
+        for name in (f"bits-{step}", f"restored-{step}"):
+            assert not (run_of(own, name).path / "source" / "guide").exists()
