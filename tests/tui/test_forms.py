@@ -258,7 +258,7 @@ async def test_guidance_is_asked_for_where_there_is_something_to_be_guided_by(
             assert "100 evaluations" in text_of(app)
             app.screen._edit("sampling.guidance_step", "77")
             await until(pilot, lambda: app.screen._command() is None)
-            assert app.screen._no_guide == "no checkpoint before step 200; there are 100"
+            assert app.screen._no_guide == "no such checkpoint before 200; kept are 100"
 
 
 async def test_where_the_runs_own_guide_is_missing_it_can_be_changed(home) -> None:
@@ -270,7 +270,7 @@ async def test_where_the_runs_own_guide_is_missing_it_can_be_changed(home) -> No
             pilot, lambda: isinstance(app.screen, SampleScreen) and list(app.screen.query(ConfigField))
         )
         assert app.screen._command() is None
-        await until(pilot, lambda: "no checkpoint before step 200" in text_of(app))
+        await until(pilot, lambda: "no such checkpoint before 200" in text_of(app))
         app.screen._edit("sampling.guidance", "1")
         await until(pilot, lambda: app.screen._command() is not None)
         assert "--guidance-step" not in app.screen._command()

@@ -142,7 +142,8 @@ class CheckpointScreen(LaunchScreen):
         there = [c.step for c in self._checkpoints if c.step < chosen.step]
         if config.sampling.guide in (None, *there):
             return ""
-        return f"no checkpoint before step {chosen.step}; there are {', '.join(map(str, there)) or 'none'}"
+        kept = ", ".join(f"{step:,}" for step in reversed(there)) or "none"
+        return f"no such checkpoint before {chosen.step:,}; kept are {kept}"
 
     # -- what will happen ---------------------------------------------------------------------------
 
