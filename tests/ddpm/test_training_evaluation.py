@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
-from ddpm import checkpoint
+from ddpm import checkpoint, subject
 from ddpm.config import Config
 from ddpm.errors import EngineError
-from ddpm.evaluation import drawing, examiner
+from ddpm.evaluation import examiner
 from ddpm.evaluation.drawnfeatures import FOLDER, DrawnFeatures
 from ddpm.evaluation.places import Places
 from ddpm.evaluation.progress import Progress, Steps
@@ -234,7 +234,7 @@ def test_what_goes_wrong_is_told_and_the_training_goes_on(
     error: Exception,
     told: str,
 ) -> None:
-    original = drawing.draw
+    original = subject.draw
     trained = training(tmp_path, kept)
 
     def failing(*given: object, **named: object) -> Iterator[SampleStep]:
@@ -242,7 +242,7 @@ def test_what_goes_wrong_is_told_and_the_training_goes_on(
             raise error
         yield from original(*given, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(drawing, "draw", failing)
+    monkeypatch.setattr(subject, "draw", failing)
     events = list(trained)
     (text,) = notices(events)
     assert text.startswith(told)

@@ -47,7 +47,7 @@ def test_steps_are_measured_in_batches_large_enough_to_tell(
             clock[0] += 0.005 * len(images)
             yield SimpleNamespace(x_t=torch.zeros(1))
 
-    monkeypatch.setattr(estimate, "draw", draw)
+    monkeypatch.setattr(subject, "draw", draw)
     source = subject.from_checkpoint(trained, settings(), CPU)
     assert step_seconds(source, settings("sampling.batch_size=256")) == pytest.approx(0.005)
     assert sizes == [8] * 3 + [32] * 3 + [70] * 3  # no more than the 70 images that are wanted

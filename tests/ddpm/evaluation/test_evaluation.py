@@ -13,7 +13,7 @@ import torch
 
 from ddpm import checkpoint, data, subject
 from ddpm.errors import EngineError
-from ddpm.evaluation import drawing, examiner, statfile
+from ddpm.evaluation import examiner, statfile
 from ddpm.evaluation.classifier import Classifier, ClassifierFeatures
 from ddpm.evaluation.evaluation import Evaluation
 from ddpm.evaluation.moments import statistics_of
@@ -212,7 +212,7 @@ def test_memory_that_runs_out_is_one_clear_line(
     def exhausted(*_: object, **__: object) -> Iterator[SampleStep]:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(drawing, "draw", exhausted)
+    monkeypatch.setattr(subject, "draw", exhausted)
     with pytest.raises(EngineError, match=r"out of memory on cpu: .*sampling\.batch_size below 32"):
         evaluate(trained, tmp_path)
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
+from ddpm import subject
 from ddpm.config import Config
-from ddpm.evaluation import drawing, drawnfeatures, pace
+from ddpm.evaluation import drawnfeatures, pace
 from ddpm.evaluation.drawnfeatures import FOLDER, DrawnFeatures
 from ddpm.evaluation.evaluation import Evaluation
 from ddpm.events import Ended, Evaluated, Evaluating, Event, Started
@@ -74,7 +75,7 @@ def die() -> None:
 
 def in_a_step(patch: pytest.MonkeyPatch, number: int, die: Callable[[], None] = die) -> None:
     """Killed after so many steps of the sampler; a batch has three."""
-    steps, original = iter(range(1, 100)), drawing.draw
+    steps, original = iter(range(1, 100)), subject.draw
 
     def dying(*given: object, **named: object) -> Iterator[SampleStep]:
         for step in original(*given, **named):  # type: ignore[arg-type]
@@ -82,7 +83,7 @@ def in_a_step(patch: pytest.MonkeyPatch, number: int, die: Callable[[], None] = 
                 die()
             yield step
 
-    patch.setattr(drawing, "draw", dying)
+    patch.setattr(subject, "draw", dying)
 
 
 def in_the_midst_of_writing(patch: pytest.MonkeyPatch) -> None:
