@@ -21,8 +21,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ddpm import configfiles
+from ddpm import configfiles, schedules
 from ddpm.config import Config
+from ddpm.samplers.levels import time_grid
 from runs import home
 from runs.carrying import export
 from runs.catalogue import Catalogue
@@ -106,6 +107,16 @@ def summary(
     }
 
 
+def evaluations(config: Config) -> int:
+    """NFE: how often a network is asked about an image; at most, of Heun guided in part."""
+    sampling, schedule = config.sampling, schedules.make(config.diffusion)
+    if not sampling.guided_in_part or sampling.sampler == "heun":
+        return sampling.evaluations(schedule.timesteps)
+    grid = time_grid(schedule, sampling.resolved_steps(schedule.timesteps), sampling.spacing, sampling.rho)
+    start, end = (part * (schedule.timesteps - 1) for part in (sampling.guidance_from, sampling.guidance_to))
+    return len(grid) + sum(start <= time <= end for time in grid)
+
+
 def gather(catalogue: Catalogue, reference: str) -> tuple[dict[str, Any], Path]:
     """The summary of a training, and the directory of the evaluation that it tells of."""
     training = catalogue.detail(catalogue.find(reference).id)
@@ -115,8 +126,7 @@ def gather(catalogue: Catalogue, reference: str) -> tuple[dict[str, Any], Path]:
     for found in training.evaluations:
         by = catalogue.detail(found.run_id)
         asked = configfiles.load(Path(by.row.path) / "config.toml")
-        nfe = asked.sampling.evaluations(asked.diffusion.timesteps)
-        evaluated.append((found, nfe, by.command))
+        evaluated.append((found, evaluations(asked), by.command))
         places[id(found)] = Path(by.row.path)
     config, hours = configfiles.load(place / "config.toml"), training_hours(map(json.loads, lines))
     told = summary(training, config, hours, evaluated)

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from benchmarks.result import drawing, gather, training_hours
-from ddpm import configfiles
+from benchmarks.result import drawing, evaluations, gather, training_hours
+from ddpm import configfiles, schedules
+from ddpm.samplers.levels import time_grid
+from ddpm.sampling import NetworkDenoiser
 from runs.catalogue import Catalogue
 from runs.home import Home
+from tests.ddpm.carrying.folders import randomised, tiny
 from tests.runs.records import append, edit, evaluated, event, make_home, make_run, metrics, protocol, started
 
 LAST = 20
@@ -99,3 +103,21 @@ def test_a_training_that_was_not_evaluated_at_its_end_is_refused(home: Home) -> 
         catalogue.sync()
         with pytest.raises(SystemExit, match="renamed: step 20 was not evaluated"):
             gather(catalogue, "renamed")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        (),
+        ("sampling.guidance=2",),
+        ("sampling.guidance=2", "sampling.guidance_to=0.8", "sampling.spacing=log_snr"),
+        ("sampling.guidance=2", "sampling.guidance_from=0.2", "sampling.guidance_to=0.5"),
+    ],
+)
+def test_evaluations_are_those_that_sampling_takes(settings: tuple[str, ...]) -> None:
+    config = tiny("model.classes=10", "sampling.sampler=ddim", "sampling.steps=9", *settings)
+    denoise = NetworkDenoiser(randomised(config), config, labels=torch.tensor([3]))
+    schedule = schedules.make(config.diffusion)
+    for time in time_grid(schedule, 9, config.sampling.spacing, config.sampling.rho):
+        denoise(torch.zeros(1, 1, 8, 8), time)
+    assert evaluations(config) == denoise.evaluations
