@@ -52,5 +52,5 @@ def check_kept(training: TrainingConfig, sampling: SamplingConfig, saved: Sequen
     milestones = f"one of every {every:,}" if every else "there are none with training.milestone_every=0"
     raise ValueError(
         f"sampling.guidance_step: {step} is no milestone of the training before step {training.steps}: "
-        f"{milestones}"
+        f"{milestones}; unset, or with sampling.guidance=1, images are drawn without"
     )

@@ -131,18 +131,19 @@ def check_kept(config: Config, saved: Sequence[checkpoint.Checkpoint] = ()) -> N
 
 def check_weights(run: RunDirectory, step: int, config: Config) -> None:
     """ConfigError where a checkpoint does not have what [sampling] asks for: the average can be made of no
-    snapshots up to then, or there is no earlier step to be guided by."""
+    snapshots up to then, or there is no earlier step to be guided by; RunError where there is no such one."""
+    checkpoint_of(run, step)
     _check_average(run, step, config)
     earlier = config.sampling.guide
     if earlier is None:
         return
     there = [s for s in checkpoint.steps(run.path) if s < step]
     if earlier not in there:
-        known = ", ".join(map(str, there[:8])) or "none; training.milestone_every keeps some"
+        known = ", ".join(map(str, there[:8])) or "none"
         raise configfiles.ConfigError(
             [
                 f"sampling.guidance_step: {run.name} has no checkpoint of step {earlier} before {step}; "
-                f"there are {known} (sampling.guidance=1 does without)"
+                f"there are {known} (unset, or with guidance 1, images are drawn without)"
             ]
         )
     try:

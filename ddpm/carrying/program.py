@@ -66,7 +66,9 @@ def _write_facts(folder: Path, config: Config) -> None:
     channels, size, _ = config.data.shape
     facts = {
         "input": ["batch", channels, size, size],
+        "inputs": list(_INPUTS if config.model.classes else _INPUTS[:2]),
         "classes": config.model.classes,
+        "untold": config.model.classes or None,  # the label of images whose class is not told
         "prediction": config.diffusion.prediction,
         "variance": config.diffusion.variance,
         "objective": config.objective,

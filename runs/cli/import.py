@@ -15,7 +15,7 @@ from runs.cli.parser import Parser
 
 EXAMPLES = """
 ddpm-tui import ddpm-cifar10-32/ --name google
-ddpm-tui import docs/results/mnist
+ddpm-tui import docs/results/mnist-cpu
 ddpm-tui import faces-pipeline/ --dataset folder --set data.root=~/faces
 """
 

@@ -37,7 +37,10 @@ OPTIONS = {
     "clip": (("--clip",), "cut predicted images to the range of pixels: true or false"),
     "labels": (("--labels",), "classes to draw, as 3,7 (default: all in turn)"),
     "guidance": (("--guidance",), "1 none, above it more of the class, or of what training brought"),
-    "guidance_step": (("--guidance-step",), "guided by this earlier step's weights (autoguidance)"),
+    "guidance_step": (
+        ("--guidance-step",),
+        "guided by this earlier step's weights (autoguidance), or unset: by the same without the class",
+    ),
     "guidance_class": (("--guidance-class",), "and towards the class too: true (the default) or false"),
     "guidance_from": (("--guidance-from",), "guided from this share of the timesteps on: 0 the image"),
     "guidance_to": (("--guidance-to",), "and up to this one: 1 the noise"),

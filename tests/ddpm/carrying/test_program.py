@@ -44,6 +44,7 @@ def test_it_runs_without_this_package_at_any_batch_and_of_any_class(
     assert sorted(path.name for path in out.iterdir()) == sorted((name, program.FACTS))
     facts = json.loads((out / program.FACTS).read_text())
     assert facts["input"] == ["batch", 1, 8, 8]
+    assert (facts["inputs"], facts["untold"]) == (["x", "timesteps", "labels"], 10)
     assert (facts["prediction"], len(facts["betas"]), facts["classes"]) == ("epsilon", 1000, 10)
     given, result = tmp_path / "given", tmp_path / "result"
     inputs = {str(n): torch.randn(n, 1, 8, 8) for n in (1, 5)}
