@@ -49,8 +49,8 @@ def count(number: float | None) -> str:
 
 
 def guidance(sampling: Mapping[str, Any]) -> str:
-    """Of a protocol's sampling: the weight; by which earlier step, if by one, and whether that is told the
-    class; and the part of the timesteps that it is for where not all are."""
+    """Of a protocol's sampling: the weight; by which earlier step, if by one, and whether towards the
+    class too; and the part of the timesteps that it is for where not all are."""
     told, step = sampling.get("guidance"), sampling.get("guidance_step")
     if told is None:
         return "no guidance"
