@@ -57,6 +57,13 @@ def call(home: Path, *arguments: str, timeout: float = 60, **env: str) -> subpro
     )
 
 
+def with_training(home: Path) -> Path:
+    """The home, with a short training of digits in it that is called "base"."""
+    done = call(home, "train", "digits", *tiny(), "--name", "base", timeout=300)
+    assert done.returncode == 0, done.stderr
+    return home
+
+
 def call_json(home: Path, *arguments: str) -> Any:
     """What the command prints as JSON; it must succeed."""
     done = call(home, *arguments, "--json")

@@ -14,18 +14,14 @@ from ddpm.configfiles import override
 from runs import directory
 from runs.directory import RunDirectory
 from runs.home import find
-from tests.runs.cli.command import call, call_json, tiny
+from tests.runs.cli.command import call, call_json, with_training
 
 GUIDED = ("-n", "4", "--guidance", "3", "--guidance-step", "10")
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with a short training in it."""
-    path = tmp_path_factory.mktemp("home")
-    done = call(path, "train", "digits", *tiny(), "--name", "base", timeout=300)
-    assert done.returncode == 0, done.stderr
-    return path
+    return with_training(tmp_path_factory.mktemp("home"))
 
 
 def run_of(home: Path, name: str) -> RunDirectory:

@@ -14,7 +14,7 @@ from runs import directory
 from runs.cli.main import main
 from runs.directory import RunDirectory
 from runs.home import find
-from tests.runs.cli.command import call, call_json, record, tiny
+from tests.runs.cli.command import call, call_json, record, with_training
 from tests.runs.processes import add_checkpoint, wait_end, wait_for
 
 REFUSED = [
@@ -51,11 +51,7 @@ def test_what_likelihood_refuses(
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with a short training in it."""
-    path = tmp_path_factory.mktemp("home")
-    done = call(path, "train", "digits", *tiny(), "--name", "base", timeout=300)
-    assert done.returncode == 0, done.stderr
-    return path
+    return with_training(tmp_path_factory.mktemp("home"))
 
 
 def found(home: Path, name: str) -> RunDirectory:

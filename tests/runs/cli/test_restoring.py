@@ -15,7 +15,7 @@ from PIL import Image
 from runs import directory
 from runs.cli.main import main
 from runs.home import find
-from tests.runs.cli.command import call, record, tiny
+from tests.runs.cli.command import call, record, with_training
 from tests.runs.processes import add_checkpoint, wait_end, wait_for
 
 REFUSED = [
@@ -56,11 +56,7 @@ def test_what_restore_refuses(
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with a short training in it."""
-    path = tmp_path_factory.mktemp("home")
-    done = call(path, "train", "digits", *tiny(), "--name", "base", timeout=300)
-    assert done.returncode == 0, done.stderr
-    return path
+    return with_training(tmp_path_factory.mktemp("home"))
 
 
 def noisy(folder: Path, count: int) -> Path:
