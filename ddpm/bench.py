@@ -4,7 +4,8 @@
                          [--batch N] [--rounds 5] [--seconds 3] [--threads N] [--peak GFLOP/s]
 
 Trains by iterating over `ddpm.training.Training`, the very path of a run, on synthetic images of the data's
-shape; draws by `ddpm.sampling.draw`. Needs torch, torchvision, what they bring, scipy, safetensors, pydantic.
+shape; draws by `ddpm.subject.Subject.draw`, as runs do. Needs torch, torchvision, what they bring, scipy,
+safetensors, pydantic.
 """
 
 from __future__ import annotations
@@ -36,12 +37,12 @@ import torch  # noqa: E402
 from torch.profiler import ProfilerActivity, profile  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-from ddpm import data, devices, images, opkinds, unet  # noqa: E402
+from ddpm import compiled_drawing, data, devices, images, opkinds, unet  # noqa: E402
 from ddpm.config import Config  # noqa: E402
 from ddpm.configfiles import ConfigError, override, resolve  # noqa: E402
 from ddpm.errors import EngineError  # noqa: E402
 from ddpm.events import Event, Metrics  # noqa: E402
-from ddpm.sampling import draw  # noqa: E402
+from ddpm.subject import Subject  # noqa: E402
 from ddpm.training import Training  # noqa: E402
 
 #: Images of the synthetic data set.
@@ -92,20 +93,32 @@ class Drawing:
     """Draws images as a sampling run does, to uint8, with a new network (what it weighs takes no time)."""
 
     def __init__(self, config: Config, device: str, count: int) -> None:
-        self.config, self.count = override(config, DDIM), count
+        self.config, self.count = override(config, [*DDIM, f"sampling.batch_size={count}"]), count
         self._device = devices.resolve(device)
-        self._precision = devices.precision(config.training.precision, self._device)
+        precision = devices.precision(config.training.precision, self._device)
         network = unet.make(config).to(self._device).to(memory_format=torch.channels_last)
-        self._network = network.eval().requires_grad_(False)
+        subject = Subject(network.eval().requires_grad_(False), self._device, precision, 0, 0)
+        self._subject = _compiled(subject, self.config, count)
 
     def once(self) -> tuple[int, float]:
         """(images, seconds) of one batch in 50 steps of DDIM."""
         _synchronize(self._device)
         began = time.perf_counter()
-        steps = draw(self._network, self.config, range(self.count), precision=self._precision)
+        steps = self._subject.draw(self.config, range(self.count))
         (last,) = collections.deque(steps, maxlen=1)
         images.to_uint8(last.x_t).cpu()  # waits for the device
         return self.count, time.perf_counter() - began
+
+
+def _compiled(subject: Subject, config: Config, count: int) -> Subject:
+    """With its network compiled where the configuration says so; what is told of that on standard error."""
+    work = compiled_drawing.compiled(subject, config, count)
+    while True:
+        try:
+            print(next(work).text, file=sys.stderr)
+        except StopIteration as end:
+            found: Subject = end.value
+            return found
 
 
 def synthetic(config: Config) -> Callable[..., data.ImageSet]:

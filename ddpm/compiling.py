@@ -1,16 +1,19 @@
 """The network compiled for training (`torch.compile`), where that repays the minutes it takes.
 
-What is compiled computes the same to rounding, with fewer and larger kernels. Whether it is wanted hangs on
-the configuration and the device alone, so that a run that goes on computes as it began.
+What is compiled computes the same to rounding, with fewer and larger kernels, and on a GPU as CUDA graphs:
+launched at once. Whether it is wanted hangs on the configuration and the device alone, so that a run that
+goes on computes as it began.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ddpm import devices
 from ddpm.augmentation import NUMBERS
@@ -21,6 +24,8 @@ from ddpm.kernels import library
 
 #: Steps from which on "auto" compiles on a GPU: compiling takes as long as thousands of them.
 WORTH = 10_000
+#: How far apart two results may be that should be the same, as a share of the first.
+_APART = 0.05
 
 
 class CompileError(Exception):
@@ -34,29 +39,78 @@ def wanted(training: TrainingConfig, device: torch.device) -> bool:
     return training.compile == "on"
 
 
-def compiled(network: nn.Module, config: Config, device: torch.device) -> nn.Module:
+def ways(config: Config, device: torch.device) -> list[bool]:
+    """What to try in turn: whether with CUDA graphs.
+
+    They hold a gradient where the next backward pass puts its own: with several passes in a step the sum of
+    them would be wrong, without an error (pytorch/pytorch issue 169545).
+    """
+    once = config.diffuses and config.objective != "consistency" and config.training.accumulation == 1
+    return [True, False] if device.type == "cuda" and once else [False]
+
+
+def compiled(network: nn.Module, config: Config, device: torch.device, *, graphs: bool = False) -> nn.Module:
     """A module of the same weights that computes what `network` does, once forwards and back already.
 
     To be called in the context (autocast, attention's kernel) that it will be used in. Leaves no gradients,
-    and torch's global generator changed. CompileError where the compiler fails; lack of memory is raised as
-    it is.
+    and torch's global generator changed. CompileError where the compiler fails, or where with CUDA graphs the
+    same step has another result when it is replayed; lack of memory is raised as it is.
     """
-    _keep_privately()
-    made = cast(nn.Module, torch.compile(network, dynamic=False))
+    with failures_told():
+        made = module(network, graphs=graphs)
+        try:
+            if graphs:  # computed, recorded, replayed
+                first, _, again = (_step(made, network, config, device, seed) for seed in (0, 1, 0))
+                check_same(first, again)
+            else:
+                _step(made, network, config, device, 0)
+        finally:
+            network.zero_grad(set_to_none=True)
+    return made
+
+
+def _step(
+    made: nn.Module, network: nn.Module, config: Config, device: torch.device, seed: int
+) -> list[Tensor]:
+    """What comes out and the gradients, of a step on noise."""
+    torch.manual_seed(seed)
     count = config.training.batch_size // config.training.accumulation
-    x = torch.zeros(count, *config.data.shape, device=device).to(memory_format=torch.channels_last)
+    x = torch.randn(count, *config.data.shape, device=device).to(memory_format=torch.channels_last)
     times = torch.zeros(count, dtype=torch.long, device=device)
     told = {"labels": times, "moves": torch.zeros(count, NUMBERS, device=device)}
+    said = made(x, times, **{name: told[name] for name in tells(config)})
+    (said.float() - torch.randn_like(said, dtype=torch.float32)).square().sum().backward()
+    gradients = [p.grad.clone() for p in network.parameters() if p.grad is not None]
+    network.zero_grad(set_to_none=True)
+    return [said.detach().clone(), *gradients]
+
+
+def module(network: nn.Module, *, graphs: bool) -> nn.Module:
+    """`torch.compile` of it, for the shapes it will see alone; what is made is kept in the user's folder."""
+    _keep_privately()
+    return cast(nn.Module, torch.compile(network, dynamic=False, mode="reduce-overhead" if graphs else None))
+
+
+def check_same(expected: Sequence[Tensor], found: Sequence[Tensor]) -> None:
+    """CompileError where they differ by more than rounding."""
+    for one, other in zip(expected, found, strict=True):
+        one, other = one.double(), other.double()
+        if not (one - other).norm() <= _APART * one.norm():
+            raise CompileError("the network cannot be compiled: it computes otherwise then")
+
+
+@contextmanager
+def failures_told() -> Iterator[None]:
+    """A context in which whatever fails is a CompileError; but lack of memory is raised as it is."""
     try:
-        made(x, times, **{name: told[name] for name in tells(config)}).sum().backward()
+        yield
+    except CompileError:
+        raise
     except Exception as error:  # whatever a compiler, and the one for C++ or CUDA behind it, may raise
         if devices.is_out_of_memory(error):
             raise
         first = next(iter(str(error).strip().splitlines()), "")
         raise CompileError(f"the network cannot be compiled: {first or type(error).__name__}") from error
-    finally:
-        network.zero_grad(set_to_none=True)
-    return made
 
 
 def _keep_privately() -> None:

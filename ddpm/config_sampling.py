@@ -80,6 +80,10 @@ class SamplingConfig(Section):
     guidance_to: float = Field(1.0, ge=0.0, le=1.0, description="And up to this one: 1 the noise")
     count: int = Field(64, ge=1, le=1_000_000, description="Images drawn")
     batch_size: int = Field(256, ge=1, le=65_536, description="Images computed at once; does not change them")
+    compile: Literal["auto", "off", "on"] = Field(
+        "auto",
+        description="torch.compile of the network; auto: on a GPU, where whole batches ask it 2,000 times",
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="Image i of a seed is always the same image")
     ema: bool = Field(True, description="Use the averaged weights")
     average: float | None = Field(

@@ -57,8 +57,8 @@ def chances(sigmas: Tensor) -> Tensor:
 
 
 def sigmas(schedule: Schedule) -> Tensor:
-    """sqrt(1 - alpha-bar) / sqrt(alpha-bar), float64 (T,); at the end it may be infinite."""
-    return ((1 - schedule.alphas_cumprod) / schedule.alphas_cumprod).sqrt()
+    """sqrt(1 - alpha-bar) / sqrt(alpha-bar), float64 (T,); 1e30 where it is infinite, as at some ends."""
+    return ((1 - schedule.alphas_cumprod) / schedule.alphas_cumprod).sqrt().clamp(max=1e30)
 
 
 class Consistency:
@@ -66,10 +66,9 @@ class Consistency:
 
     def __init__(self, config: Config, device: torch.device) -> None:
         schedule = schedules.make(config.diffusion)
-        self._config, self._sigmas = config, sigmas(schedule)
+        self._config, finite = config, sigmas(schedule)
         self._alpha_bars = schedule.alphas_cumprod.float().to(device)
         self._marginals = Marginals.of(schedule, device)
-        finite = self._sigmas.clamp(max=1e30)
         self._chances = chances(finite).float().to(device)
         self._tables = [earlier(finite, number).to(device) for number in range(1, STAGES + 1)]
         self._levels = torch.cat([torch.zeros(1, dtype=torch.float64), finite]).float().to(device)

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ddpm import devices, portions, subject
+from ddpm import compiled_drawing, devices, portions, subject
 from ddpm.config import Config
 from ddpm.events import Denoising, Ended, Event, Notice, SamplesWritten
 from ddpm.grids import settings, shown, write_grid
@@ -59,6 +59,7 @@ class Generation:
         source = subject.from_checkpoint(self._checkpoint, self._config, self._device)
         yield source.started(self._config, sampling.count)
         (self._directory / "images").mkdir(parents=True, exist_ok=True)
+        source = yield from compiled_drawing.compiled(source, self._config, sampling.count)
         parts = batches(sampling, sampling.count)
         told = None
         for number, images in enumerate(parts):

@@ -158,12 +158,16 @@ class Training:
         if self.step >= self._config.training.steps or not self._compiled:
             return
         yield Notice("compiling the network, which takes a minute or more")
-        try:
-            with self._arithmetic():
-                self._learner = compiling.compiled(self._network, self._config, self._device)
-        except compiling.CompileError as error:
-            self._compiled = False
-            yield Notice(f"{error}; it learns without")
+        for graphs in compiling.ways(self._config, self._device):
+            try:
+                with self._arithmetic():
+                    self._learner = compiling.compiled(
+                        self._network, self._config, self._device, graphs=graphs
+                    )
+                return
+            except compiling.CompileError as error:
+                yield Notice(f"{error}; it learns without{' CUDA graphs' if graphs else ''}")
+        self._compiled = False
 
     def _load(self, dataset_size: int) -> Iterator[Event]:
         """Takes up the newest checkpoint that is whole, or the weights to start from."""

@@ -76,7 +76,7 @@ class Denoising:
 
         if self._objective == "noise2same":
             # The paper's images have unit variance, and so has what its lambda is to be compared with.
-            return noise2same_loss(f, given, other, self._denoising.invariance * float(given.std()))
+            return noise2same_loss(f, given, other, self._denoising.invariance * given.std())
         return F.mse_loss(f(given), other)
 
     def state(self) -> dict[str, Tensor]:

@@ -18,7 +18,7 @@ HIDDEN = 0.005
 
 
 def noise2same_loss(
-    f: Callable[[Tensor], Tensor], noisy: Tensor, hidden: Tensor, invariance: float = INVARIANCE
+    f: Callable[[Tensor], Tensor], noisy: Tensor, hidden: Tensor, invariance: float | Tensor = INVARIANCE
 ) -> Tensor:
     """L_rec + λ √L_inv (eq. 6), a float32 scalar.
 

@@ -47,6 +47,7 @@ OPTIONS = {
     "average": (("--average",), "of the weights: a decay or relative length that the training keeps"),
     "seed": (("--seed",), "of the images"),
     "batch_size": (("--batch-size",), "images computed at once"),
+    "compile": (("--compile",), "torch.compile of the network: auto (the default), off or on"),
 }
 
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from ddpm import compiling
+from ddpm import compiling, unet
 from ddpm.config import Config
 from ddpm.configfiles import override, resolve
 from ddpm.errors import EngineError
 from ddpm.events import Event, Metrics, Notice
+from ddpm.feed import tells
 from ddpm.kernels import library
 from ddpm.training import Training
 from tests.ddpm.test_training import blobs, of_kind, run, tiny
@@ -40,6 +41,94 @@ def test_it_is_wanted_where_it_repays(
     settings: tuple[str, ...], device: torch.device, expected: bool
 ) -> None:
     assert compiling.wanted(training(*settings), device) is expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "device", "expected"),
+    [
+        ((), GPU, [True, False]),
+        ((), CPU, [False]),
+        (("training.accumulation=2",), GPU, [False]),  # gradients would be added where they are overwritten
+        (("training.objective=noise2same",), GPU, [False]),
+        (
+            ("training.objective=consistency", "sampling.sampler=consistency", "diffusion.prediction=v"),
+            GPU,
+            [False],
+        ),
+    ],
+)
+def test_cuda_graphs_are_for_steps_of_one_backward_pass(
+    settings: tuple[str, ...], device: torch.device, expected: list[bool]
+) -> None:
+    assert compiling.ways(override(Config(), settings), device) == expected
+
+
+class Replayed(nn.Module):
+    """As a CUDA graph that was recorded wrongly: from its third call on it says what it said in the call
+    before."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.inner, self.said = network, list[torch.Tensor]()
+
+    def forward(self, *given: Any, **told: Any) -> torch.Tensor:
+        now = self.inner(*given, **told)
+        self.said.append(now.detach())
+        return now if len(self.said) < 3 else now - now.detach() + self.said[-2]
+
+
+def test_what_is_otherwise_when_replayed_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tiny()
+    network = unet.make(config).train()  # with dropout, which the seed of a step decides
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    monkeypatch.setattr(torch, "compile", lambda network, **_: network)
+    assert compiling.compiled(network, config, CPU, graphs=True) is network
+    assert all(parameter.grad is None for parameter in network.parameters())
+    monkeypatch.setattr(torch, "compile", lambda network, **_: Replayed(network))
+    with pytest.raises(compiling.CompileError, match="it computes otherwise then"):
+        compiling.compiled(network, config, CPU, graphs=True)
+
+
+def test_training_does_without_graphs_where_they_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny("training.compile=on")
+    asked: list[dict[str, Any]] = []
+
+    def compiler(network: nn.Module, **options: Any) -> nn.Module:
+        asked.append(options)
+        if options["mode"]:
+            raise RuntimeError("no graphs")
+        return network
+
+    monkeypatch.setattr(torch, "compile", compiler)
+    monkeypatch.setattr(compiling, "ways", lambda *_: [True, False])
+    events = run(config, tmp_path / "on")
+    told = [e.text for e in of_kind(events, Notice)]  # type: ignore[union-attr]
+    assert told[1:] == ["the network cannot be compiled: no graphs; it learns without CUDA graphs"]
+    assert [options["mode"] for options in asked] == ["reduce-overhead", None]
+    run(tiny(), tmp_path / "off")
+    assert blobs(tmp_path / "on", 8) == blobs(tmp_path / "off", 8)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("model.attention=4",),
+        ("model.classes=10", "data.augment=0.1", "data.flip=false", "diffusion.variance=learned_range"),
+        ("model.patch=2", "model.head_channels=4"),
+    ],
+)
+def test_the_network_is_one_graph(settings: tuple[str, ...]) -> None:
+    """Nothing in it sends the compiler back to Python in between; which CUDA graphs would forbid."""
+    config = tiny(*settings)
+    network = unet.make(config).train()
+    whole = torch.compile(network, backend="eager", fullgraph=True)
+    x, times = torch.zeros(2, *config.data.shape), torch.zeros(2, dtype=torch.long)
+    told = {"labels": times, "moves": torch.zeros(2, 9)}
+    with torch.autocast("cpu", torch.bfloat16):
+        whole(x, times, **{name: told[name] for name in tells(config)}).sum().backward()
 
 
 @pytest.mark.slow
