@@ -55,7 +55,8 @@ class SamplingConfig(Section):
     rho: float = Field(7.0, ge=1.0, le=100.0, description="karras: above 1 denser near the image")
     clip: bool = Field(True, description="Cut each prediction of the image to the range of pixels")
     labels: tuple[Annotated[int, Field(ge=0)], ...] = Field(
-        (), description="Classes drawn, in turn; none: every class that the network is told of"
+        (),
+        description="Classes drawn, in turn, by number or name; none: every one the network is told of",
     )
     guidance: float = Field(
         1.0,

@@ -15,8 +15,18 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from ddpm import classes
 from ddpm.config import Config
-from ddpm.configvalues import ConfigError, FieldSpec, fields, format_value, known, nearest, parse_value
+from ddpm.configvalues import (
+    CLASSES,
+    ConfigError,
+    FieldSpec,
+    fields,
+    format_value,
+    known,
+    nearest,
+    parse_value,
+)
 
 __all__ = [  # from here as well
     "ConfigError",
@@ -48,9 +58,10 @@ def build(values: Mapping[str, Any]) -> Config:
     unknown = _unknown_keys(values)
     there = {s: v for s, v in values.items() if s in Config.model_fields and isinstance(v, Mapping)}
     there = {s: {k: v for k, v in there[s].items() if f"{s}.{k}" in fields()} for s in there}
+    there, unnamed = _numbered(there)
     mistyped = _mistyped(there)
     sound = {s: {k: v for k, v in there[s].items() if f"{s}.{k}" not in mistyped} for s in there}
-    problems = [*unknown, *mistyped.values()]
+    problems = [*unknown, *unnamed, *mistyped.values()]
     try:
         config = Config.model_validate(sound)
     except ValidationError as error:
@@ -177,6 +188,29 @@ def _unknown_keys(values: Mapping[str, Any]) -> list[str]:
             unknown = [k for k in keys if k not in fields()]
             problems += [f"{_shown(k)}: no such key{nearest(k, fields())}" for k in unknown]
     return problems
+
+
+def _numbered(
+    values: Mapping[str, Mapping[str, Any]],
+) -> tuple[dict[str, Mapping[str, Any]], list[str]]:
+    """The same with classes by their numbers, where names are given; and what is wrong with those."""
+    sampling = values.get("sampling", {})
+    labels = sampling.get("labels")
+    if not isinstance(labels, list | tuple) or not any(isinstance(label, str) for label in labels):
+        return dict(values), []
+    dataset = values.get("data", {}).get("dataset", fields()["data.dataset"].default)
+    names = classes.NAMES.get(dataset, ()) if isinstance(dataset, str) else ()
+    found = [classes.number(dataset, v) if isinstance(v, str) else v for v in labels]
+    unknown = next((given for given, label in zip(labels, found, strict=True) if label is None), None)
+    if unknown is None:
+        return {**values, "sampling": {**sampling, "labels": found}}, []
+    if names:
+        reason = f"there is no class {unknown!r}; there are {', '.join(names)}{nearest(unknown, names)}"
+    else:
+        allowed = fields()[CLASSES].allowed
+        reason = f"{unknown!r} is not {allowed}; {dataset} has no names for its classes"
+    rest = {key: value for key, value in sampling.items() if key != "labels"}
+    return {**values, "sampling": rest}, [f"{CLASSES}: {reason}"]
 
 
 def _mistyped(values: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

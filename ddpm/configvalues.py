@@ -14,6 +14,8 @@ from pydantic.fields import FieldInfo
 
 from ddpm.config import Config
 
+#: The key whose values may be given by name.
+CLASSES = "sampling.labels"
 _UNSET = ("", "none", "null", "unset", "auto")
 
 
@@ -113,7 +115,7 @@ def parse_value(key: str, text: str) -> Any:
         if spec.kind == "bool":
             return {"true": True, "yes": True, "on": True, "1": True}.get(text.lower()) or _false(text)
         if spec.kind == "ints":
-            return tuple(_whole(part) for part in _parts(text))
+            return _classes(text) if key == CLASSES else tuple(_whole(part) for part in _parts(text))
         if spec.kind == "floats":
             return tuple(_number(part) for part in _parts(text))
     except ValueError:
@@ -132,6 +134,17 @@ def _parts(text: str) -> list[str]:
     if not all(between):
         raise ValueError(text)
     return [part for parts in between for part in parts]
+
+
+def _classes(text: str) -> tuple[int | str, ...]:
+    """Numbers or names, which `ddpm.configfiles.build` knows: "3,dog", "ankle boot"."""
+    try:
+        return tuple(_whole(part) for part in _parts(text))
+    except ValueError:
+        parts = [part.strip() for part in text.strip("[]() ").removesuffix(",").split(",")]
+        if not all(parts):
+            raise
+        return tuple(int(part) if part.isdecimal() and part.isascii() else part for part in parts)
 
 
 def _number(text: str) -> float:

@@ -5,17 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-#: Where the data set's numbers have names.
-_NAMES: dict[str, tuple[str, ...]] = {
-    "cifar10": (
-        *("airplane", "automobile", "bird", "cat", "deer"),
-        *("dog", "frog", "horse", "ship", "truck"),
-    ),
-    "fashion-mnist": (
-        *("T-shirt", "trouser", "pullover", "dress", "coat"),
-        *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
-    ),
-}
+from ddpm.classes import name
 
 
 def rows(config: Mapping[str, Any], count: int | None) -> tuple[str, ...]:
@@ -29,12 +19,6 @@ def rows(config: Mapping[str, Any], count: int | None) -> tuple[str, ...]:
     wanted = wanted or list(range(min(classes, count)))
     found = dict.fromkeys(wanted[:count])
     return tuple(name(_section(config, "data").get("dataset"), label) for label in found)
-
-
-def name(dataset: object, label: int) -> str:
-    """A class in a word: "cat", or its number."""
-    known = _NAMES.get(dataset, ()) if isinstance(dataset, str) else ()
-    return known[label] if 0 <= label < len(known) else str(label)
 
 
 def _section(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:

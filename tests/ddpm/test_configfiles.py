@@ -228,3 +228,24 @@ def test_the_models_own_defaults_are_a_valid_configuration() -> None:
 def test_timesteps_may_be_lowered_by_themselves() -> None:
     config, _ = resolve("digits", ["diffusion.timesteps=10"])
     assert config.sampling.resolved_steps(10) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [("cat,dog", (3, 5)), ("3, Ship", (3, 8)), ("[horse]", (7,)), ("cat,", (3,)), ("3 7", (3, 7)), ("", ())],
+)
+def test_classes_may_be_named(text: str, labels: tuple[int, ...]) -> None:
+    cifar = override(Config(), ["data.dataset=cifar10", "model.classes=10"])
+    assert override(cifar, [f"sampling.labels={text}"]).sampling.labels == labels
+
+
+def test_names_are_those_of_the_data_set() -> None:
+    told = ["model.classes=10"]
+    fashion = override(Config(), ["data.dataset=fashion-mnist", *told, "sampling.labels=ankle boot,bag"])
+    assert fashion.sampling.labels == (9, 8)
+    text = '[data]\ndataset = "cifar10"\n[model]\nclasses = 10\n[sampling]\nlabels = ["cat", 5]\n'
+    assert loads(text, "mine.toml").sampling.labels == (3, 5)
+    with pytest.raises(ConfigError, match=r"no class 'cta'; there are airplane, .*; did you mean cat\?$"):
+        override(Config(), ["data.dataset=cifar10", *told, "sampling.labels=dog,cta"])
+    with pytest.raises(ConfigError, match=r"'cat' is not whole numbers.*; mnist has no names"):
+        override(Config(), [*told, "sampling.labels=cat"])
