@@ -49,6 +49,8 @@ class EvaluateScreen(CheckpointScreen):
         "sampling.guidance",
         "sampling.guidance_step",
         "sampling.guidance_class",
+        "sampling.guidance_from",
+        "sampling.guidance_to",
         "sampling.labels",
         "sampling.average",
         "sampling.seed",

@@ -24,8 +24,10 @@ from tui.screens.launching import LaunchScreen
 from tui.widgets.config_edits import ConfigEdits
 from tui.widgets.config_field import ConfigField
 
-#: Asked for only where the network is told of classes.
-OF_CLASSES = frozenset({"sampling.guidance", "sampling.guidance_class", "sampling.labels"})
+#: Asked for only where there is something to be guided by: classes, or an earlier step.
+OF_GUIDANCE = frozenset({"sampling.guidance", "sampling.guidance_from", "sampling.guidance_to"})
+#: Only where the network is told of classes.
+OF_CLASSES = frozenset({"sampling.guidance_class", "sampling.labels"})
 #: And only where an earlier step can guide.
 OF_STEPS = frozenset({"sampling.guidance_step", "sampling.guidance_class"})
 
@@ -98,9 +100,11 @@ class CheckpointScreen(LaunchScreen):
         if not by_step:
             found |= OF_STEPS
         if not trained.model.classes:
-            found |= OF_CLASSES - ({"sampling.guidance"} if by_step else set())
+            found |= OF_CLASSES
+        if not (trained.model.classes or by_step):
+            found |= OF_GUIDANCE
         if trained.objective == "consistency":
-            found |= {"sampling.guidance", *OF_STEPS}
+            found |= OF_GUIDANCE | OF_STEPS
         if not averages.kept(trained.training):
             found.add("sampling.average")  # there is but one
         return found

@@ -27,7 +27,7 @@ class SampleScreen(CheckpointScreen):
         f"sampling.{name}"
         for name in (
             *("sampler", "steps", "spacing", "eta", "guidance", "guidance_step", "guidance_class"),
-            *("labels", "average", "count", "seed"),
+            *("guidance_from", "guidance_to", "labels", "average", "count", "seed"),
         )
     )
     TITLE, PURPOSE = "Sample", "to draw with"
