@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from ddpm import configfiles
 from ddpm.config import Config
@@ -15,6 +16,10 @@ from ddpm.configfiles import ConfigError
 LADDER = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100, 200, 500, 1000)
 #: Images of a grid to go through.
 COUNTS = (1, 4, 9, 16, 25, 36, 64)
+#: Weights of guidance to go through; 1 is none.
+GUIDANCES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class Attempt:
     seed: int
     count: int
     label: int | None = None
+    guidance: float = 1.0
 
     def values(self) -> dict[str, object]:
         """For `runs.live.Live.ask`."""
@@ -36,6 +42,7 @@ class Attempt:
             "seed": self.seed,
             "count": self.count,
             "labels": labels,
+            "guidance": self.guidance,
         }
 
 
@@ -44,7 +51,8 @@ def first(config: Config) -> Attempt:
     sampling = config.sampling
     steps = sampling.resolved_steps(config.diffusion.timesteps)
     label = sampling.labels[0] if len(sampling.labels) == 1 else None
-    return Attempt(sampling.sampler, steps, sampling.seed, min(16, sampling.count), label)
+    count = min(16, sampling.count)
+    return Attempt(sampling.sampler, steps, sampling.seed, count, label, sampling.guidance)
 
 
 def solvers(config: Config) -> list[str]:
@@ -58,9 +66,26 @@ def title(config: Config, sampler: str) -> str:
     return f"{sampler}\neta {eta:g}" if sampler in WITH_NOISE and eta else sampler
 
 
+def guidable(config: Config) -> bool:
+    """Whether the network can be guided: by its classes, or by an earlier step that is loaded with it."""
+    if config.objective == "consistency" or (config.sampling.guidance_step and not config.sampling.guide):
+        return False
+    return _builds(config, guidance=2.0)
+
+
+def guided(config: Config, guidance: float) -> str:
+    """ "3 by 8,000": how much, and by which earlier step."""
+    step = config.sampling.guidance_step
+    return "none" if guidance == 1 else f"{guidance:g}" + (f" by {step:,}" if step else "")
+
+
 def _goes(config: Config, sampler: str) -> bool:
+    return _builds(config, sampler=sampler, steps=1)
+
+
+def _builds(config: Config, **sampling: object) -> bool:
     values = config.model_dump()
-    values["sampling"] |= {"sampler": sampler, "steps": 1}
+    values["sampling"] |= sampling
     try:
         configfiles.build(values)
     except ConfigError:
@@ -74,8 +99,8 @@ def ladder(config: Config) -> list[int]:
     return [steps for steps in LADDER if steps <= most]
 
 
-def moved(steps: int, by: int, rungs: Sequence[int]) -> int:
-    """The step count `by` rungs above (below, where it is negative), whatever lies between two."""
+def moved(steps: Number, by: int, rungs: Sequence[Number]) -> Number:
+    """The number `by` rungs above (below, where it is negative), whatever lies between two."""
     if by > 0:
         above = [rung for rung in rungs if rung > steps]
         return above[min(by, len(above)) - 1] if above else steps
@@ -112,6 +137,11 @@ def next_label(label: int | None, by: int, classes: int) -> int | None:
 def next_count(count: int, by: int) -> int:
     """More or fewer images."""
     return moved(count, by, COUNTS)
+
+
+def next_guidance(guidance: float, by: int) -> float:
+    """More or less guidance."""
+    return moved(guidance, by, GUIDANCES)
 
 
 def with_solver(attempt: Attempt, by: int, names: Sequence[str]) -> Attempt:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.legible import zoom
+from tui.legible import across, zoom
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,24 @@ from tui.legible import zoom
 )
 def test_images_have_their_pixels_or_enough(columns, rows, size, count, wanted) -> None:
     assert zoom(columns, rows, size, count) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "size", "count", "classes", "wanted"),
+    [
+        (120, 34, 32, 16, 0, 6),  # 6, 6 and 4: larger than in squares of 4
+        (120, 34, 32, 16, 10, 6),  # ten rows of two would be a third as large
+        (78, 20, 8, 16, 0, 6),
+        (78, 20, 32, 16, 10, 4),  # too small to see them all: four fill the width
+        (40, 60, 32, 20, 10, None),  # tall enough for a row of each class
+        (120, 60, 8, 20, 10, 4),  # rows of two would be half as large
+        (10, 2, 32, 4, 0, 1),  # there is always one
+        (0, 0, 32, 4, 10, None),
+    ],
+)
+def test_images_lie_so_that_they_are_largest(columns, rows, size, count, classes, wanted) -> None:
+    assert across(columns, rows, size, count, classes) == wanted
+
+
+def test_what_is_seen_of_a_wide_grid_is_as_large_as_it_should() -> None:
+    assert zoom(78, 20, 32, 16, 4) == pytest.approx(0.5 / (40 / 133))

@@ -100,6 +100,13 @@ async def test_all_solvers_side_by_side(home, size) -> None:
         )
 
 
+async def test_what_cannot_be_guided_has_no_such_key(home) -> None:
+    async with opened(home, (120, 40)) as (app, pilot):
+        screen = await tried(app, pilot)
+        assert not screen.can("guidance")
+        assert "guidance" not in text_of(app)
+
+
 async def test_what_was_tried_is_kept_as_a_run_by_the_form(home) -> None:
     async with opened(home, (120, 40)) as (app, pilot):
         screen = await tried(app, pilot)
@@ -131,6 +138,15 @@ async def test_the_run_that_is_kept_draws_what_was_tried(tmp_path: Path) -> None
     work(make(home, "own", *OWN))
     async with opened(home, (120, 40)) as (app, pilot):
         screen = await tried(app, pilot)
+        most = screen._drawn.evaluations
+        assert "guidance 2" in text_of(app)
+        assert (await after(pilot, screen, "G", "G")).evaluations < most
+        assert "guidance none" in text_of(app)
+        await after(pilot, screen, "g")
+        assert "guidance 1.5" in text_of(app)
+        await after(pilot, screen, "k")
+        assert "class 0" in text_of(app)
+        await after(pilot, screen, "K")
         drawn = await after(pilot, screen, "space")
         wanted = screen._config.sampling.model_dump() | screen._attempt.values()
         await pilot.press("p")
@@ -141,8 +157,11 @@ async def test_the_run_that_is_kept_draws_what_was_tried(tmp_path: Path) -> None
         await until(pilot, lambda: len(list(home.runs.iterdir())) == 2, 60)
     made = next(RunDirectory(path) for path in home.runs.iterdir() if "sample" in path.name)
     assert wait_end(made) == "finished"
-    tried_pixels = np.asarray(Image.open(io.BytesIO(drawn.png)))
-    assert np.array_equal(tried_pixels, np.asarray(Image.open(made.path / "samples" / "grid.png")))
+    grid = np.asarray(Image.open(io.BytesIO(drawn.png)))
+    for number, path in enumerate(sorted((made.path / "images").iterdir())):
+        image = np.asarray(Image.open(path))
+        top, left = (place * (len(image) + 1) for place in divmod(number, screen._columns))
+        assert np.array_equal(grid[top : top + len(image), left : left + len(image)], image)
 
 
 async def test_a_network_that_cannot_be_loaded_is_told_on_the_screen(tmp_path: Path) -> None:

@@ -77,3 +77,41 @@ def test_solvers_go_round_and_ddim_tells_its_noise() -> None:
     assert solvers.title(config_of("sampling.eta=0"), "ddim") == "ddim"
     assert solvers.title(config_of("sampling.eta=0.5"), "dpmpp-2m") == "dpmpp-2m\neta 0.5"
     assert solvers.title(config_of("sampling.eta=0.5"), "heun") == "heun"
+
+
+GUIDED = ("sampling.guidance=3", "sampling.guidance_step=8000")
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ((), False),
+        (("model.classes=10",), True),
+        (("model.classes=10", "training.label_dropout=0"), False),
+        (GUIDED, True),
+        (GUIDED[1:], False),  # the earlier step's weights are not loaded where nothing asks for them
+        (
+            (
+                *("training.objective=consistency", "sampling.sampler=consistency"),
+                *("diffusion.prediction=v", "model.classes=10"),
+            ),
+            False,
+        ),
+    ],
+)
+def test_guidance_is_tried_where_there_is_something_to_be_guided_by(settings, expected: bool) -> None:
+    assert solvers.guidable(config_of(*settings)) is expected
+
+
+def test_guidance_goes_up_and_down_to_none() -> None:
+    config = config_of(*GUIDED)
+    assert solvers.first(config).guidance == 3
+    assert solvers.next_guidance(3.0, 1) == 4
+    assert solvers.next_guidance(2.5, -1) == 2
+    assert solvers.next_guidance(1.0, -1) == 1
+    assert [solvers.guided(config, value) for value in (3.0, 1.5, 1.0)] == [
+        "3 by 8,000",
+        "1.5 by 8,000",
+        "none",
+    ]
+    assert solvers.guided(config_of("model.classes=10"), 2.0) == "2"

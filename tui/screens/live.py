@@ -24,7 +24,7 @@ from runs.rows import RunRow
 from runs.text import printable
 from tui import classes, keys, solvers
 from tui.columns import rail
-from tui.legible import zoom
+from tui.legible import across, zoom
 from tui.screens.base import Place, one_line
 from tui.solvers import Attempt
 from tui.theme import Ink
@@ -57,6 +57,9 @@ class LiveScreen(Place):
         self._config: Config | None = None
         self._attempt: Attempt | None = None
         self._solvers: list[str] = []
+        self._guidable = False
+        self._room = (0, 0)  #: cells for the one grid, when it was last seen
+        self._columns: int | None = None  #: images in a row of the one grid; None: a row for each class
         self._asked: dict[int, Key | None] = {}  #: what is under way; None: the one grid
         self._drawn: Drawn | None = None  #: the latest grid
         self._progress: Drawing | None = None
@@ -86,6 +89,7 @@ class LiveScreen(Place):
     def _started(self, live: Live) -> None:
         self._config = live.config
         self._solvers = solvers.solvers(live.config)
+        self._guidable = solvers.guidable(live.config)
         self._attempt = solvers.first(live.config)
         self.headline(f"Runs › #{self._run.id} {self._run.name} › Try", f"step {live.step:,}")
 
@@ -119,8 +123,18 @@ class LiveScreen(Place):
         if self._comparing:
             self.run_worker(self._ask_all(), group="arrange", exclusive=True)
         else:
-            self._asked[self._live.ask(self._attempt.values())] = None
+            self._columns = self._across(self._attempt)
+            self._asked[self._live.ask(self._attempt.values(), self._columns)] = None
         self._show()
+
+    def _across(self, attempt: Attempt) -> int | None:
+        """Images in a row, so that the picture shows them largest; None: a row for each class."""
+        assert self._config is not None
+        classes = 0 if attempt.label is not None else self._config.model.classes
+        picture = self.query_one("#live-picture", Picture)
+        if picture.display:
+            self._room = picture.room
+        return across(*self._room, self._config.data.shape[1], attempt.count, classes)
 
     async def _ask_all(self) -> None:
         """A cell for each solver and step count, the cheap ones of each row first."""
@@ -168,11 +182,10 @@ class LiveScreen(Place):
         self._drawn = answer
         picture = self.query_one("#live-picture", Picture)
         side = self._config.data.shape[1] if self._config else None
-        if self._config is not None and self._attempt is not None:
-            labels = [] if self._attempt.label is None else [self._attempt.label]
-            own = classes.rows({**self._config.to_dict(), "sampling": {"labels": labels}}, answer.count)
-            picture.row_labels = own
-        picture.zoom = zoom(*picture.room, side, answer.count)
+        picture.row_labels = ()
+        if self._config is not None and self._columns is None:
+            picture.row_labels = classes.rows({**self._config.to_dict(), "sampling": {}}, answer.count)
+        picture.zoom = zoom(*picture.room, side, answer.count, self._columns)
         picture.show(Image.open(BytesIO(answer.png), formats=["PNG"]))
 
     def _refuse(self, answer: Refused, key: Key | None) -> None:
@@ -205,7 +218,10 @@ class LiveScreen(Place):
         if not self._comparing:
             facts += [("images ", str(attempt.count))]
         if config.model.classes:
-            facts += [("class ", "all" if attempt.label is None else str(attempt.label))]
+            label, dataset = attempt.label, config.data.dataset
+            facts += [("class ", "all" if label is None else classes.name(dataset, label))]
+        if self._guidable:
+            facts += [("guidance ", solvers.guided(config, attempt.guidance))]
         for place, (name, value) in enumerate(facts):
             text.append(" · " if place else "", style=ink.faint).append(name, style=ink.dim)
             text.append(value, style=f"bold {ink.strong}")
@@ -247,6 +263,8 @@ class LiveScreen(Place):
             return self._comparing
         if action == "label":
             return self._config is not None and self._config.model.classes > 0
+        if action == "guidance":
+            return self._guidable
         return super().can(action)
 
     def _try(self, **changes: Any) -> None:
@@ -277,6 +295,10 @@ class LiveScreen(Place):
         if self._attempt is not None and self._config is not None:
             self._try(label=solvers.next_label(self._attempt.label, by, self._config.model.classes))
 
+    def action_guidance(self, by: int) -> None:
+        if self._attempt is not None:
+            self._try(guidance=solvers.next_guidance(self._attempt.guidance, by))
+
     def action_compare(self) -> None:
         """All solvers side by side, or one grid again."""
         self._comparing = not self._comparing
@@ -304,7 +326,9 @@ class LiveBody(Vertical):
         yield Static(id="live-facts", markup=False)
         yield Static(id="live-state", markup=False)
         yield Picture(id="live-picture", alt="", max_columns=120)
-        yield Cells(id="live-cells")
+        cells = Cells(id="live-cells")
+        cells.display = False
+        yield cells
 
 
 def cost(answer: Drawn, steps: int | None) -> str:
