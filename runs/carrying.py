@@ -85,7 +85,7 @@ def new_import(
             notes=notes,
             data_root=data_root(home, config.data.root),
             command=command,
-            imported={"format": result["format"], "folder": str(folder), "sha256": result["sha256"]},
+            imported=_imported(folder, result),
             fill=fill,
         )
         os.close(lock)
@@ -105,6 +105,12 @@ def _record(run: RunDirectory, saved: Sequence[checkpoint.Checkpoint], result: d
     run.append_event(events.to_record(events.Ended("finished", step, images), now), sync=True)
     end = {"code": 0, "signal": None, "out_of_memory": False, "started_at": now, "ended_at": now}
     write_atomic(run.path / "exit.json", pretty({"status": "finished", **end, "message": None}))
+
+
+def _imported(folder: Path, result: dict[str, Any]) -> dict[str, str]:
+    """What the run was made of, for its provenance."""
+    told = {"format": result["format"], "folder": str(folder), "sha256": result["sha256"]}
+    return told | ({"guide_sha256": result["guide_sha256"]} if result["guide_sha256"] else {})
 
 
 def _stem(folder: Path, result: dict[str, Any]) -> str:

@@ -30,7 +30,7 @@ def make(folder: Path, target: Path, settings: Sequence[str] = ()) -> dict[str, 
     guessed by the images' shape where nothing names it.
 
     Returns {"format", "step" (None: not known), "images_seen", "parameters", "dataset", "preset", "name",
-    "sha256" (of the file of weights written), "notes"}.
+    "sha256" (of the file of weights written), "guide_sha256" (likewise; None: no guide), "notes"}.
 
     Raises CarryError, CheckpointError or ConfigError, in one line, for what cannot be carried.
     """
@@ -58,8 +58,11 @@ def make(folder: Path, target: Path, settings: Sequence[str] = ()) -> dict[str, 
     config = _configured(values, settings)
     with torch.device("meta"):
         shapes = {name: tensor.shape for name, tensor in unet.make(config).state_dict().items()}
+    saved, earlier = None, None
     for file, told in [*guide, (source, state)]:
+        earlier = saved
         saved = _written(target, safetensors.torch.save(tensors.read(file, shapes)), told, config)
+    assert saved is not None
     step, images = saved.step, saved.images_seen
     (target / "config.toml").write_text(configfiles.dumps(config), encoding="utf-8")
     if config.model.classes and not state:
@@ -75,9 +78,14 @@ def make(folder: Path, target: Path, settings: Sequence[str] = ()) -> dict[str, 
         "dataset": config.data.dataset,
         "preset": _text(state.get("preset")) if state.get("preset") in configfiles.preset_names() else None,
         "name": _text(state.get("name")),
-        "sha256": saved.state["files"][checkpoint.EMA]["sha256"],
+        "sha256": _sha256(saved),
+        "guide_sha256": _sha256(earlier) if earlier else None,
         "notes": notes,
     }
+
+
+def _sha256(saved: checkpoint.Checkpoint) -> str:
+    return str(saved.state["files"][checkpoint.EMA]["sha256"])
 
 
 def _written(target: Path, weights: bytes, told: Mapping[str, Any], config: Config) -> checkpoint.Checkpoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -91,6 +92,9 @@ def test_a_guide_is_carried_with_the_weights(home: Path, tmp_path: Path) -> None
     assert call(there, "import", str(out), "--name", "it").returncode == 0
     told = call_json(there, "show", "it")
     assert [c["step"] for c in told["checkpoints"]] == [10, 20]
+    origin = told["provenance"]["imported"]
+    for key, file in (("sha256", out), ("guide_sha256", out / "guide")):
+        assert origin[key] == hashlib.sha256((file / "ema.safetensors").read_bytes()).hexdigest()
     assert call(there, "sample", "it", "-n", "4", "--name", "again").returncode == 0
     assert pixels(there, "again") == pixels(own, "guided")
     early = call(there, "export", "it@10", "--to", "safetensors", str(tmp_path / "early"))
