@@ -7,7 +7,7 @@ run, are asked as they are: to compile for them would not repay.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 
 import torch
 from torch import Tensor, nn
@@ -30,9 +30,12 @@ def wanted(config: Config, count: int, device: torch.device) -> bool:
     return sampling.compile == "on"
 
 
-def compiled(source: Subject, config: Config, count: int) -> Generator[Notice, None, Subject]:
-    """The same with its networks compiled, where that is wanted and can be done; what cannot is told."""
-    if not wanted(config, count, source.device):
+def compiled(source: Subject, config: Config, count: int, done: int = 0) -> Generator[Notice, None, Subject]:
+    """The same with its networks compiled, where that is wanted and can be done; what cannot is told.
+
+    count: images of the run, of which the first `done` are there.
+    """
+    if done >= count or not wanted(config, count, source.device):
         return source
     yield Notice("compiling the network, which takes a minute or more")
     size = min(config.sampling.batch_size, count)
@@ -45,6 +48,7 @@ def compiled(source: Subject, config: Config, count: int) -> Generator[Notice, N
             if not devices.is_out_of_memory(error):
                 raise
             reason = "there is not the memory to compile the network"
+        compiling.forget(source.device)  # outside of the handler, whose traceback holds what was made
         yield Notice(f"{reason}; it draws without{' CUDA graphs' if graphs else ''}")
     return source
 
@@ -69,7 +73,7 @@ class OneShape(nn.Module):
     def __init__(self, network: nn.Module, size: int, precision: torch.dtype, *, graphs: bool) -> None:
         super().__init__()
         self.network, self.size = network, size
-        self.precision = precision
+        self.precision, self._graphs = precision, graphs
         with compiling.failures_told():
             self._compiled = compiling.module(network, graphs=graphs)
 
@@ -77,7 +81,8 @@ class OneShape(nn.Module):
         told = () if labels is None else (labels,)
         if len(x) != self.size:
             return self.network(x, timesteps, *told)
-        torch.compiler.cudagraph_mark_step_begin()
+        if self._graphs:
+            torch.compiler.cudagraph_mark_step_begin()
         with devices.arithmetic(self.precision, x.device, compiled=True):
             said: Tensor = self._compiled(x, timesteps, *told)
         return said.clone()  # a graph writes its next result to the same place
@@ -90,16 +95,17 @@ def _try(network: OneShape, config: Config, device: torch.device, ways: set[bool
     ways: whether it is told of classes, of each way that it will be asked.
     """
     with compiling.failures_told(), devices.arithmetic(network.precision, device):
-        inputs = list(_inputs(config, network.size, device, ways))
-        expected = [network.network(*given) for given in inputs]
-        for _ in range(3):  # computed, recorded, replayed
-            found = [network(*given) for given in inputs]
-        compiling.check_same(expected, found)
+        for number in range(3):  # computed, recorded, replayed, each of other images
+            for told in sorted(ways):
+                given = _inputs(config, network.size, device, number, told=told)
+                compiling.check_same([network.network(*given)], [network(*given)])
 
 
-def _inputs(config: Config, size: int, device: torch.device, ways: set[bool]) -> Iterator[tuple[Tensor, ...]]:
-    generator = torch.Generator().manual_seed(0)
-    for told in sorted(ways):
-        x = torch.randn(size, *config.data.shape, generator=generator).to(device)
-        times = torch.full((size,), config.diffusion.timesteps // 2, device=device)
-        yield (x, times, times % config.model.classes) if told else (x, times)
+def _inputs(
+    config: Config, size: int, device: torch.device, number: int, *, told: bool
+) -> tuple[Tensor, ...]:
+    generator = torch.Generator().manual_seed(number)
+    x = torch.randn(size, *config.data.shape, generator=generator).to(device)
+    times = torch.full((size,), config.diffusion.timesteps * (number + 1) // 4, device=device)
+    labels = torch.randint(max(config.model.classes, 1), (size,), generator=generator).to(device)
+    return (x, times, labels) if told else (x, times)

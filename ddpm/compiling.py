@@ -7,9 +7,10 @@ goes on computes as it began.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import cast
 
 import torch
@@ -26,6 +27,8 @@ from ddpm.kernels import library
 WORTH = 10_000
 #: How far apart two results may be that should be the same, as a share of the first.
 _APART = 0.05
+#: Share of the largest tensor below which one is rounding alone.
+_NOTHING = 1e-3
 
 
 class CompileError(Exception):
@@ -54,35 +57,67 @@ def compiled(network: nn.Module, config: Config, device: torch.device, *, graphs
 
     To be called in the context (autocast, attention's kernel) that it will be used in. Leaves no gradients,
     and torch's global generator changed. CompileError where the compiler fails, or where with CUDA graphs the
-    same step has another result when it is replayed; lack of memory is raised as it is.
+    same step has another result when it is replayed; lack of memory is raised as it is. After either `forget`
+    is to be called.
     """
-    with failures_told():
+    with failures_told(), _stirred(network) if graphs else nullcontext():
         made = module(network, graphs=graphs)
         try:
-            if graphs:  # computed, recorded, replayed
-                first, _, again = (_step(made, network, config, device, seed) for seed in (0, 1, 0))
-                check_same(first, again)
-            else:
-                _step(made, network, config, device, 0)
+            first = again = _step(made, network, config, device, 0)
+            if graphs:  # that was computed; now it is recorded, and replayed
+                for seed in (1, 0):
+                    torch.compiler.cudagraph_mark_step_begin()
+                    again = _step(made, network, config, device, seed)
+                check_same(first[:1], again[:1])
+                check_same(first[1:], again[1:])
         finally:
             network.zero_grad(set_to_none=True)
     return made
 
 
+def forget(device: torch.device) -> None:
+    """Gives back what a compilation that failed, or ran out of memory, still holds."""
+    torch._dynamo.reset()
+    gc.collect()
+    if device.type == "cuda" and torch.cuda.is_initialized():
+        # A recording that broke off leaves the default generator taken: it gets a new state.
+        index = torch.cuda.current_device() if device.index is None else device.index
+        fresh = torch.Generator(device).graphsafe_get_state()
+        torch.cuda.default_generators[index].graphsafe_set_state(fresh)
+        torch.cuda.empty_cache()
+
+
 def _step(
     made: nn.Module, network: nn.Module, config: Config, device: torch.device, seed: int
 ) -> list[Tensor]:
-    """What comes out and the gradients, of a step on noise."""
-    torch.manual_seed(seed)
+    """What comes out and the gradients, of a step on what that seed draws."""
+    torch.manual_seed(seed)  # dropout's too
     count = config.training.batch_size // config.training.accumulation
-    x = torch.randn(count, *config.data.shape, device=device).to(memory_format=torch.channels_last)
-    times = torch.zeros(count, dtype=torch.long, device=device)
-    told = {"labels": times, "moves": torch.zeros(count, NUMBERS, device=device)}
+    # Laid out as a step's images are: grey ones differ by it in nothing but their strides.
+    x = torch.randn(count, *config.data.shape, device=device).contiguous(memory_format=torch.channels_last)
+    times = torch.randint(config.diffusion.timesteps, (count,), device=device)
+    told = {
+        "labels": torch.randint(max(config.model.classes, 1), (count,), device=device),
+        "moves": torch.randn(count, NUMBERS, device=device),
+    }
     said = made(x, times, **{name: told[name] for name in tells(config)})
     (said.float() - torch.randn_like(said, dtype=torch.float32)).square().sum().backward()
     gradients = [p.grad.clone() for p in network.parameters() if p.grad is not None]
     network.zero_grad(set_to_none=True)
     return [said.detach().clone(), *gradients]
+
+
+@contextmanager
+@torch.no_grad()
+def _stirred(network: nn.Module) -> Iterator[None]:
+    """Noise on the weights meanwhile, in their place: new networks say zero, whatever they are asked."""
+    before = [parameter.clone() for parameter in network.parameters()]
+    for parameter in network.parameters():
+        parameter.add_(0.02 * torch.randn_like(parameter))
+    try:
+        yield
+    finally:
+        torch._foreach_copy_(list(network.parameters()), before)
 
 
 def module(network: nn.Module, *, graphs: bool) -> nn.Module:
@@ -92,10 +127,12 @@ def module(network: nn.Module, *, graphs: bool) -> nn.Module:
 
 
 def check_same(expected: Sequence[Tensor], found: Sequence[Tensor]) -> None:
-    """CompileError where they differ by more than rounding."""
-    for one, other in zip(expected, found, strict=True):
-        one, other = one.double(), other.double()
-        if not (one - other).norm() <= _APART * one.norm():
+    """CompileError where they differ by more than rounding: of the tensor, or of the largest of them where it
+    is next to nothing itself."""
+    norms = [float(one.double().norm()) for one in expected]
+    for one, other, norm in zip(expected, found, norms, strict=True):
+        apart = float((one.double() - other.double()).norm())
+        if not apart <= _APART * max(norm, _NOTHING * max(norms)):
             raise CompileError("the network cannot be compiled: it computes otherwise then")
 
 

@@ -59,11 +59,12 @@ class Generation:
         source = subject.from_checkpoint(self._checkpoint, self._config, self._device)
         yield source.started(self._config, sampling.count)
         (self._directory / "images").mkdir(parents=True, exist_ok=True)
-        source = yield from compiled_drawing.compiled(source, self._config, sampling.count)
         parts = batches(sampling, sampling.count)
+        done = next((part.start for part in parts if not self._there(part)), sampling.count)
+        source = yield from compiled_drawing.compiled(source, self._config, sampling.count, done)
         told = None
         for number, images in enumerate(parts):
-            if all(self._image(i).exists() for i in images):
+            if self._there(images):
                 continue
             for step in source.draw(self._config, images):
                 if self._stop_asked:
@@ -103,6 +104,9 @@ class Generation:
         path.parent.mkdir(exist_ok=True)
         save_png(path, grid(to_uint8(x[: shown(self._config, len(x))].cpu())))
         return relative
+
+    def _there(self, images: range) -> bool:
+        return all(self._image(i).exists() for i in images)
 
     def _image(self, number: int) -> Path:
         return self._directory / "images" / f"{number:06d}.png"

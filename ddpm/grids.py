@@ -28,7 +28,7 @@ def settings(config: Config, **more: Any) -> dict[str, str]:
         training = {"objective": config.training.objective, "seed": config.training.seed}
         how = {"training": training, "denoising": config.denoising.model_dump(mode="json")}
     else:
-        sampling = config.sampling.model_dump(mode="json")
+        sampling = config.sampling.model_dump(mode="json", exclude={"compile"})  # which changes no image
         sampling["steps"] = config.sampling.resolved_steps(config.diffusion.timesteps)
         how = {"sampling": sampling, "diffusion": config.diffusion.model_dump(mode="json")}
     return {"Software": "ddpm-tui", "Settings": json.dumps({**more, **how})}

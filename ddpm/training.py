@@ -137,6 +137,7 @@ class Training:
         self._network = network.train()
         self._learner: nn.Module = network  # or it compiled
         self._compiled = compiling.wanted(self._config.training, device)
+        self._graphs = False
         self._averages = ema.all_of(network, config.training)
         self._optimizer = make_optimizer(network, config.training)
         self._meter = Meter(device)
@@ -164,9 +165,16 @@ class Training:
                     self._learner = compiling.compiled(
                         self._network, self._config, self._device, graphs=graphs
                     )
+                self._graphs = graphs
                 return
             except compiling.CompileError as error:
-                yield Notice(f"{error}; it learns without{' CUDA graphs' if graphs else ''}")
+                reason = str(error)
+            except (RuntimeError, MemoryError) as error:
+                if not graphs or not devices.is_out_of_memory(error):
+                    raise
+                reason = "there is not the memory for it"
+            compiling.forget(self._device)  # outside of the handler, whose traceback holds what was made
+            yield Notice(f"{reason}; it learns without{' CUDA graphs' if graphs else ''}")
         self._compiled = False
 
     def _load(self, dataset_size: int) -> Iterator[Event]:
@@ -248,6 +256,8 @@ class Training:
         drawn = self._objective.draw(self._feed.batch(self.images_seen))
         torch.manual_seed(derive(training.seed, "dropout", self.images_seen))
         loss = torch.zeros((), device=self._device)
+        if self._graphs:
+            torch.compiler.cudagraph_mark_step_begin()
         parts = (tensor.chunk(training.accumulation) for tensor in drawn)
         for part in zip(*parts, strict=True):
             part_loss = self._loss(*part) / training.accumulation

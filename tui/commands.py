@@ -58,7 +58,7 @@ def train(
 SAMPLING = (
     *("sampler", "steps", "eta", "spacing", "rho", "clip", "guidance"),
     *("guidance_step", "guidance_class", "guidance_from", "guidance_to"),
-    *("labels", "average", "seed"),
+    *("labels", "average", "seed", "batch_size", "compile"),
 )
 
 

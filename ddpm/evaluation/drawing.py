@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 import torch
 from torch import Tensor
 
-from ddpm import grids
+from ddpm import compiled_drawing, grids
 from ddpm.config import Config
 from ddpm.evaluation.drawnfeatures import DrawnFeatures
 from ddpm.evaluation.features import Features, batch_size
@@ -39,6 +39,8 @@ class Drawing:
 
     def run(self, drawn: DrawnFeatures, first: First | None) -> Iterator[Event]:
         """Fills `drawn`, from where it stands to its end."""
+        work = compiled_drawing.compiled(self._subject, self._config, self._total, drawn.done)
+        self._subject = yield from work
         shown = grids.shown(self._config, self._total)
         pace = Pace(self._subject, "samples")
         yield from pace.told(drawn.done, self._total)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ddpm import compiled_drawing, devices, subject
+from ddpm import devices, subject
 from ddpm.config import Config
 from ddpm.evaluation.drawnfeatures import FOLDER
 from ddpm.evaluation.examiner import Examiner
@@ -57,8 +57,6 @@ class Evaluation:
         devices.be_deterministic(self._device)  # so that to go on ends as if it had not been interrupted
         source = subject.from_checkpoint(self._checkpoint, self._config, self._device)
         yield source.started(self._config, self._config.evaluation.samples)
-        count = self._config.evaluation.samples
-        source = yield from compiled_drawing.compiled(source, self._config, count)
         try:
             yield from self._examiner.examine(
                 source, self._directory / FOLDER, lambda pixels: self._grid(source, pixels)

@@ -49,8 +49,11 @@ class Transfers(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         into = {leaf.device.type for leaf in tree_leaves(out) if isinstance(leaf, Tensor)}
+        copies = func in (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
         for leaf in tree_leaves((args, kwargs)):
-            if isinstance(leaf, Tensor) and leaf.dim() and into and leaf.device.type not in into:
+            if not isinstance(leaf, Tensor) or not into or leaf.device.type in into:
+                continue
+            if leaf.dim() or copies:  # a number that is computed with travels with the call
                 waits = not (kwargs or {}).get("non_blocking", False)
                 self.seen.append((leaf.device.type, *into, waits))
         return out

@@ -6,15 +6,18 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+import torch._dynamo
+from PIL import Image
 from torch import nn
 
 from ddpm import compiling, unet
 from ddpm.config import Config
 from ddpm.configfiles import override, resolve
 from ddpm.errors import EngineError
-from ddpm.events import Event, Metrics, Notice
+from ddpm.events import Ended, Event, Metrics, Notice
 from ddpm.feed import tells
 from ddpm.kernels import library
 from ddpm.training import Training
@@ -63,31 +66,78 @@ def test_cuda_graphs_are_for_steps_of_one_backward_pass(
     assert compiling.ways(override(Config(), settings), device) == expected
 
 
-class Replayed(nn.Module):
-    """As a CUDA graph that was recorded wrongly: from its third call on it says what it said in the call
-    before."""
+class Late(nn.Module):
+    """As a CUDA graph that was recorded wrongly: from the third call on, something that it is told is not
+    what it is told now."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, name: str) -> None:
         super().__init__()
-        self.inner, self.said = network, list[torch.Tensor]()
+        self.inner, self.name, self.calls = network, name, list[dict[str, torch.Tensor]]()
 
-    def forward(self, *given: Any, **told: Any) -> torch.Tensor:
-        now = self.inner(*given, **told)
-        self.said.append(now.detach())
-        return now if len(self.said) < 3 else now - now.detach() + self.said[-2]
+    def forward(self, x: torch.Tensor, timesteps: torch.Tensor, **told: torch.Tensor) -> torch.Tensor:
+        self.calls.append({"x": x, "timesteps": timesteps, **told})
+        now = dict(self.calls[-1])
+        if len(self.calls) > 2 and self.name in now:
+            now[self.name] = self.calls[1][self.name]
+        if len(self.calls) > 2 and self.name == "dropout":
+            torch.manual_seed(7)
+        said: torch.Tensor = self.inner(**now)
+        return said
 
 
-def test_what_is_otherwise_when_replayed_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = tiny()
-    network = unet.make(config).train()  # with dropout, which the seed of a step decides
-    for parameter in network.parameters():
-        nn.init.normal_(parameter, std=0.1)
+@pytest.mark.parametrize("wrong", ["x", "timesteps", "labels", "moves", "dropout"])
+def test_what_is_otherwise_when_replayed_is_not_taken(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    """Of a network as it is when a training begins, whose last layers are zero."""
+    config = tiny("model.classes=10", "data.augment=0.1", "data.flip=false")
+    network = unet.make(config).train()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     monkeypatch.setattr(torch, "compile", lambda network, **_: network)
     assert compiling.compiled(network, config, CPU, graphs=True) is network
-    assert all(parameter.grad is None for parameter in network.parameters())
-    monkeypatch.setattr(torch, "compile", lambda network, **_: Replayed(network))
+    monkeypatch.setattr(torch, "compile", lambda network, **_: Late(network, wrong))
     with pytest.raises(compiling.CompileError, match="it computes otherwise then"):
         compiling.compiled(network, config, CPU, graphs=True)
+    assert all(parameter.grad is None for parameter in network.parameters())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+def test_gradients_that_are_another_steps_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Swapped(nn.Module):
+        def __init__(self, network: nn.Module) -> None:
+            super().__init__()
+            self.inner, self.said = network, list[torch.Tensor]()
+
+        def forward(self, *given: Any, **told: Any) -> torch.Tensor:
+            now = self.inner(*given, **told)
+            self.said.append(now)
+            return now if len(self.said) < 3 else now.detach() + self.said[0] - self.said[0].detach() * 2
+
+    monkeypatch.setattr(torch, "compile", lambda network, **_: Swapped(network))
+    with pytest.raises(compiling.CompileError):
+        compiling.compiled(unet.make(tiny()).train(), tiny(), CPU, graphs=True)
+
+
+@pytest.mark.parametrize("settings", [(), ("model.classes=10", "data.augment=0.1", "data.flip=false")])
+@pytest.mark.parametrize("dataset", ["grey", "colour"])
+def test_a_training_is_what_was_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: tuple[str, ...], dataset: str
+) -> None:
+    """Its steps ask as the compilation did, to the strides, or the compiler would begin anew."""
+    root = tmp_path / "images"
+    if dataset == "colour":
+        pixels = np.random.default_rng(0).integers(0, 256, (32, 8, 8, 3), np.uint8)
+        for number, image in enumerate(pixels):
+            place = root / str(number % 2) / f"{number}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(place)
+        settings = tuple(text.replace("classes=10", "classes=2") for text in settings)
+        settings += ("data.dataset=folder", f"data.root={root}", "data.image_size=8")
+    compiler = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda network, **_: compiler(network, backend="eager"))
+    torch._dynamo.reset()
+    with torch._dynamo.config.patch(error_on_recompile=True):
+        config = tiny("training.compile=on", "training.steps=2", *settings)
+        found = list(Training(config, tmp_path / "run", device="cpu", data_root=root))
+    assert found[-1] == Ended("finished", 2, 32)
 
 
 def test_training_does_without_graphs_where_they_fail(
@@ -110,6 +160,22 @@ def test_training_does_without_graphs_where_they_fail(
     assert [options["mode"] for options in asked] == ["reduce-overhead", None]
     run(tiny(), tmp_path / "off")
     assert blobs(tmp_path / "on", 8) == blobs(tmp_path / "off", 8)
+
+
+def test_where_graphs_take_too_much_memory_it_learns_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compiler(network: nn.Module, **options: Any) -> nn.Module:
+        if options["mode"]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return network
+
+    monkeypatch.setattr(torch, "compile", compiler)
+    monkeypatch.setattr(compiling, "ways", lambda *_: [True, False])
+    events = run(tiny("training.compile=on"), tmp_path)
+    told = [e.text for e in of_kind(events, Notice)]  # type: ignore[union-attr]
+    assert told[1:] == ["there is not the memory for it; it learns without CUDA graphs"]
+    assert events[-1] == Ended("finished", 8, 128)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""What a GPU does: no step waits for it, or mixes its memory with the processor's. On one that is made up."""
+"""No step waits for a GPU, or mixes its memory with the processor's: but for the backward pass, which torch
+makes itself. On a GPU that is made up."""
 
 from __future__ import annotations
 
@@ -68,7 +69,9 @@ def test_a_sampling_step_waits_for_nothing(sampler: str, variance: str) -> None:
     with fakegpu.gpu(), fakegpu.Transfers() as transfers:
         network = fakegpu.network(config).eval().requires_grad_(False)
         source = Subject(network, fakegpu.GPU, torch.float32, 20, 20)
+        seen = []
         for _ in source.draw(config, range(4)):
-            seen = list(transfers.seen)
+            seen.append(list(transfers.seen))
             transfers.seen.clear()
-    assert seen == []
+    assert seen == [[("cpu", "cuda", True)], *[[]] * (len(seen) - 1)]  # the classes, before the first step
+    assert len(seen) == 6
