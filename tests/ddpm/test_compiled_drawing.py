@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from ddpm import checkpoint, compiled_drawing, compiling, unet
 from ddpm.config import Config
 from ddpm.configfiles import override
-from ddpm.events import Notice
+from ddpm.events import Evaluated, Notice
 from ddpm.generation import Generation
 from ddpm.subject import Subject
+from tests.ddpm.evaluation.judging import Projection, evaluation, settings, use
 from tests.ddpm.test_training import run, tiny
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -24,7 +25,7 @@ GUIDED = ("model.classes=10", "sampling.guidance=2", "sampling.guidance_to=0.7")
 
 
 @pytest.mark.parametrize(
-    ("settings", "count", "device", "expected"),
+    ("changes", "count", "device", "expected"),
     [
         ((), 40_000, GPU, True),  # 40 whole batches of 50 evaluations
         ((), 39_999, GPU, False),
@@ -35,9 +36,9 @@ GUIDED = ("model.classes=10", "sampling.guidance=2", "sampling.guidance_to=0.7")
     ],
 )
 def test_it_is_wanted_where_it_repays(
-    settings: tuple[str, ...], count: int, device: torch.device, expected: bool
+    changes: tuple[str, ...], count: int, device: torch.device, expected: bool
 ) -> None:
-    config = override(Config(), ["sampling.batch_size=1000", "sampling.steps=50", *settings])
+    config = override(Config(), ["sampling.batch_size=1000", "sampling.steps=50", *changes])
     assert compiled_drawing.wanted(config, count, device) is expected
 
 
@@ -89,8 +90,8 @@ class Overwriting(nn.Module):
 def test_what_a_graph_overwrites_was_copied(monkeypatch: pytest.MonkeyPatch, sampler: str) -> None:
     """Solvers remember what the network said, and guidance compares two answers of it."""
     spacing = "karras" if sampler == "heun" else "log_snr"
-    settings = (f"sampling.sampler={sampler}", "sampling.compile=on", f"sampling.spacing={spacing}")
-    config = tiny(*settings, "sampling.steps=6", "sampling.batch_size=3", *GUIDED)
+    solver = (f"sampling.sampler={sampler}", "sampling.compile=on", f"sampling.spacing={spacing}")
+    config = tiny(*solver, "sampling.steps=6", "sampling.batch_size=3", *GUIDED)
     plain = subject(config)
     expected = drawn(plain, config, range(3))
     monkeypatch.setattr(torch, "compile", lambda network, **_: Overwriting(network))
@@ -194,8 +195,8 @@ def test_runs_draw_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(torch, "compile", compiler)
     for way in ("on", "off"):
-        settings = (f"sampling.compile={way}", "sampling.count=3", "sampling.batch_size=2")
-        events = list(Generation(tiny(*settings), folder, tmp_path / way, device="cpu"))
+        changes = (f"sampling.compile={way}", "sampling.count=3", "sampling.batch_size=2")
+        events = list(Generation(tiny(*changes), folder, tmp_path / way, device="cpu"))
         told = [event.text for event in events if isinstance(event, Notice)]
         assert told == (["compiling the network, which takes a minute or more"] if way == "on" else [])
     assert [network.calls for network in made] == [3 + 3]  # tried three times, then three steps of one batch
@@ -221,3 +222,19 @@ def test_with_cuda_graphs_the_compiler_is_asked_for_them(monkeypatch: pytest.Mon
     for graphs in (True, False):
         compiling.module(nn.Linear(1, 1), graphs=graphs)
     assert [options["mode"] for options in seen] == ["reduce-overhead", None]
+
+
+def test_evaluations_draw_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the same scores as without: of 70 images in batches of 32 the last six are asked as they are."""
+    use(monkeypatch, inception=Projection())
+    run(settings("training.steps=2", "training.checkpoint_every=100"), tmp_path / "run")
+    folder = checkpoint.folder(tmp_path / "run", 2)
+    monkeypatch.setattr(torch, "compile", lambda network, **_: Overwriting(network))
+    scores = {}
+    for way in ("on", "off"):
+        config = settings(f"sampling.compile={way}", "sampling.batch_size=32")
+        events = list(evaluation(config, folder, tmp_path / way))
+        told = [event.text for event in events if isinstance(event, Notice)]
+        assert ("compiling the network, which takes a minute or more" in told) is (way == "on")
+        (scores[way],) = (event.fid for event in events if isinstance(event, Evaluated))
+    assert scores["on"] == scores["off"]
