@@ -1,8 +1,11 @@
 """A result of docs/results/ in one stretch: training, evaluations, likelihood, summary, by `ddpm-tui` itself.
 
-    python -m benchmarks.stretch PRESET NAME [--samples 10000] [--set KEY=VALUE]… [--home DIR] [--out DIR]
+    python -m benchmarks.stretch PRESET NAME [--samples 10000] [--set KEY=VALUE]… [--try OPTIONS]…
+                                 [--try-samples 2000] [--home DIR] [--out DIR]
 
-Asked again it goes on where it was stopped: a run that is finished is not run again, one that is not goes on.
+Each --try is ways to draw, as options of `evaluate` ("--sampler dpmpp-2m --eta 1 --steps 20"; "" for those of
+the preset): the best of them by FID of few samples is taken for the result. All of it is runs. Asked again it
+goes on where it was stopped: a run that is finished is not run again, one that is not goes on.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,15 +23,33 @@ CONVENTIONS = ("tensorflow", "pytorch-fid")
 _GO_ON = {"running": "wait"}
 
 
-def programs(preset: str, name: str, samples: int, settings: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """(run, what makes it) in their order: arguments of `ddpm-tui`."""
-    changes = [part for setting in settings for part in ("--set", setting)]
-    asked = [(name, ["train", preset, *changes])]
-    asked += [
-        (f"{name}-{convention}", ["evaluate", name, f"--samples={samples}", f"--convention={convention}"])
+def training(preset: str, settings: Sequence[str]) -> list[str]:
+    """Arguments of `ddpm-tui` that train."""
+    return ["train", preset, *(part for setting in settings for part in ("--set", setting))]
+
+
+def results(name: str, samples: int, drawing: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """(run, what makes it) of the evaluations and the likelihood of a training, in their order."""
+    evaluations = [
+        (
+            f"{name}-{convention}",
+            ["evaluate", name, f"--samples={samples}", f"--convention={convention}", *drawing],
+        )
         for convention in CONVENTIONS
     ]
-    return [*asked, (f"{name}-bits", ["likelihood", name])]
+    return [*evaluations, (f"{name}-bits", ["likelihood", name])]
+
+
+def chosen(name: str, tries: Sequence[Sequence[str]], samples: int) -> list[str]:
+    """The options of those tries that draw best, each a run `NAME-try-1`, …; none where nothing is tried."""
+    found = []
+    for number, drawing in enumerate(tries, start=1):
+        run = f"{name}-try-{number}"
+        make(run, ["evaluate", name, f"--samples={samples}", "--no-companions", *drawing])
+        shown = json.loads(ddpm_tui("show", run, "--json").stdout)
+        found.append((shown["evaluations"][0]["fid"], list(drawing)))
+        print(f"{run}: FID {found[-1][0]:.2f} of {samples:,} samples, {shlex.join(drawing) or 'as it is'}")
+    return min(found, key=lambda one: one[0])[1] if found else []
 
 
 def ddpm_tui(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -57,12 +79,16 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--samples", type=int, default=10_000)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the training")
+    parser.add_argument("--try", dest="tries", action="append", default=[], metavar="OPTIONS")
+    parser.add_argument("--try-samples", type=int, default=2000, metavar="N")
     parser.add_argument("--home")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     args = parser.parse_args()
     if args.home:
         os.environ["DDPM_HOME"] = args.home  # no option of the commands, which the result tells
-    for name, arguments in programs(args.preset, args.name, args.samples, args.set):
+    make(args.name, training(args.preset, args.set))
+    drawing = chosen(args.name, [shlex.split(one) for one in args.tries], args.try_samples)
+    for name, arguments in results(args.name, args.samples, drawing):
         make(name, arguments)
     summary = [sys.executable, "-m", "benchmarks.result", args.name, args.name, f"--out={args.out}"]
     sys.exit(subprocess.run(summary, check=False).returncode)

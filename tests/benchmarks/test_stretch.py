@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,15 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.stretch import programs
+from benchmarks.stretch import results, training
 from ddpm import images
 
 
 def test_what_is_run_in_which_order() -> None:
-    asked = programs("mnist-gpu", "mine", 100, ["training.seed=1"])
-    assert [name for name, _ in asked] == ["mine", "mine-tensorflow", "mine-pytorch-fid", "mine-bits"]
-    assert asked[0][1] == ["train", "mnist-gpu", "--set", "training.seed=1"]
-    assert asked[2][1] == ["evaluate", "mine", "--samples=100", "--convention=pytorch-fid"]
+    assert training("mnist-gpu", ["training.seed=1"]) == ["train", "mnist-gpu", "--set", "training.seed=1"]
+    asked = results("mine", 100, ["--steps", "20"])
+    assert [name for name, _ in asked] == ["mine-tensorflow", "mine-pytorch-fid", "mine-bits"]
+    wanted = ["evaluate", "mine", "--samples=100", "--convention=pytorch-fid", "--steps", "20"]
+    assert asked[1][1] == wanted
 
 
 @pytest.mark.slow
@@ -39,14 +41,21 @@ def test_the_presets_for_gpus_in_small(
     )  # fmt: skip
     changes = [f"--set={setting}" for setting in settings]
     stretch = [sys.executable, "-m", "benchmarks.stretch", preset, "small", "--samples=8", *changes]
+    stretch += ["--try=", "--try=--sampler ddim --steps 1", "--try-samples=4"]
     stretch += [f"--home={tmp_path / 'home'}", f"--out={tmp_path / 'results'}"]
     for _ in range(2):
         done = subprocess.run(stretch, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
-    assert len(list((tmp_path / "home/runs").glob("0*"))) == 4  # nothing was made twice
+    assert len(list((tmp_path / "home/runs").glob("0*"))) == 6  # nothing was made twice
+    tried = re.findall(r"small-try-(\d): FID (\S+) of 4 samples, (.*)", done.stdout)
+    assert [(number, how) for number, _, how in tried] == [
+        ("1", "as it is"),
+        ("2", "--sampler ddim --steps 1"),
+    ]
     told = json.loads((tmp_path / "results/small.json").read_text())
     assert (told["samples"], told["steps"], told["images_seen"]) == (8, 2, 8)
     assert told["fid"] > 0 < told["fid_pytorch"]
+    assert (told["nfe"] == 1) is (float(tried[1][1]) < float(tried[0][1]))  # drawn by the better one
     assert told["bits_per_dim"]["train"]["images"] == 12
     assert f"ddpm-tui train {preset}" in told["command"]
     assert (tmp_path / "results/small.png").exists()
