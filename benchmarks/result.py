@@ -125,12 +125,14 @@ def gather(catalogue: Catalogue, reference: str) -> tuple[dict[str, Any], Path]:
     evaluated, places = [], {}
     for found in training.evaluations:
         by = catalogue.detail(found.run_id)
+        if by.row.name.startswith(f"{training.row.name}-try-"):
+            continue  # of `benchmarks.stretch`: few images, to choose how to draw
         asked = configfiles.load(Path(by.row.path) / "config.toml")
         evaluated.append((found, evaluations(asked), by.command))
         places[id(found)] = Path(by.row.path)
     config, hours = configfiles.load(place / "config.toml"), training_hours(map(json.loads, lines))
     told = summary(training, config, hours, evaluated)
-    main = decisive(training.evaluations, training.row.step or 0, "tensorflow")
+    main = decisive([row for row, _, _ in evaluated], training.row.step or 0, "tensorflow")
     return told, places[id(main)]  # without one `summary` has ended the program
 
 

@@ -1,9 +1,9 @@
 """A result of docs/results/ in one stretch: training, evaluations, likelihood, summary, by `ddpm-tui` itself.
 
-    python -m benchmarks.stretch PRESET NAME [--samples 10000] [--set KEY=VALUE]… [--try OPTIONS]…
+    python -m benchmarks.stretch PRESET NAME [--samples 10000] [--set KEY=VALUE]… [--try=OPTIONS]…
                                  [--try-samples 2000] [--home DIR] [--out DIR]
 
-Each --try is ways to draw, as options of `evaluate` ("--sampler dpmpp-2m --eta 1 --steps 20"; "" for those of
+Each is a way to draw, as options of `evaluate` (--try="--sampler dpmpp-2m --steps 20"; --try= for that of
 the preset): the best of them by FID of few samples is taken for the result. All of it is runs. Asked again it
 goes on where it was stopped: a run that is finished is not run again, one that is not goes on.
 """
@@ -64,11 +64,16 @@ def status(name: str) -> str | None:
 
 
 def make(name: str, arguments: Sequence[str]) -> None:
-    """Has a run finished: begun, waited for or gone on with. Ends the program where it cannot be."""
-    found = status(name)
+    """Has a run finished: begun, waited for or gone on with. Ends the program where it cannot be, or one of
+    that name was made otherwise."""
+    found, asked = status(name), [*arguments, f"--name={name}"]
+    if found is not None:
+        made = json.loads(ddpm_tui("show", name, "--json").stdout)["command"]
+        if made[1:] != asked:
+            sys.exit(f"{name} was made by {shlex.join(made)}: remove it, or give another NAME")
     if found == "finished":
         return
-    begin = [*arguments, f"--name={name}"] if found is None else [_GO_ON.get(found, "resume"), name]
+    begin = asked if found is None else [_GO_ON.get(found, "resume"), name]
     if ddpm_tui(*begin).returncode:
         sys.exit(f"{name} did not finish; asked again, this program goes on")
 
@@ -84,10 +89,13 @@ def main() -> None:
     parser.add_argument("--home")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     args = parser.parse_args()
+    tries = [shlex.split(one) for one in args.tries]  # a quote too few is found before the training
+    if tries and args.try_samples >= args.samples:
+        parser.error(f"--try-samples: {args.try_samples} is not below --samples {args.samples}")
     if args.home:
         os.environ["DDPM_HOME"] = args.home  # no option of the commands, which the result tells
     make(args.name, training(args.preset, args.set))
-    drawing = chosen(args.name, [shlex.split(one) for one in args.tries], args.try_samples)
+    drawing = chosen(args.name, tries, args.try_samples)
     for name, arguments in results(args.name, args.samples, drawing):
         make(name, arguments)
     summary = [sys.executable, "-m", "benchmarks.result", args.name, args.name, f"--out={args.out}"]

@@ -6,6 +6,7 @@ through here, so that a bad value gets the same one clear line everywhere.
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -18,7 +19,7 @@ from pydantic_core import ErrorDetails
 from ddpm import classes
 from ddpm.config import Config
 from ddpm.configvalues import (
-    CLASSES,
+    LABELS,
     ConfigError,
     FieldSpec,
     fields,
@@ -199,18 +200,32 @@ def _numbered(
     if not isinstance(labels, list | tuple) or not any(isinstance(label, str) for label in labels):
         return dict(values), []
     dataset = values.get("data", {}).get("dataset", fields()["data.dataset"].default)
-    names = classes.NAMES.get(dataset, ()) if isinstance(dataset, str) else ()
-    found = [classes.number(dataset, v) if isinstance(v, str) else v for v in labels]
+    found = [_numbered_one(dataset, label) for label in labels]
     unknown = next((given for given, label in zip(labels, found, strict=True) if label is None), None)
     if unknown is None:
         return {**values, "sampling": {**sampling, "labels": found}}, []
-    if names:
-        reason = f"there is no class {unknown!r}; there are {', '.join(names)}{nearest(unknown, names)}"
-    else:
-        allowed = fields()[CLASSES].allowed
-        reason = f"{unknown!r} is not {allowed}; {dataset} has no names for its classes"
     rest = {key: value for key, value in sampling.items() if key != "labels"}
-    return {**values, "sampling": rest}, [f"{CLASSES}: {reason}"]
+    return {**values, "sampling": rest}, [f"{LABELS}: {_unknown_class(dataset, format_value(unknown))}"]
+
+
+def _numbered_one(dataset: object, label: Any) -> Any:
+    """The number of a class that is text; None where it has none. What is no text stays as it is."""
+    if not isinstance(label, str):
+        return label
+    text = label.strip()
+    return (
+        int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else classes.number(dataset, text)
+    )
+
+
+def _unknown_class(dataset: object, given: str) -> str:
+    names = classes.NAMES.get(dataset, ()) if isinstance(dataset, str) else ()
+    if names:
+        return f"there is no class {given!r}; there are {', '.join(names)}{nearest(given, names)}"
+    told = f"{given!r} is not {fields()[LABELS].allowed}"
+    if dataset == "folder":
+        return f"{told}; those of a folder go by number, in the order of its sub-folders"
+    return f"{told}; {dataset} has numbers alone" if dataset in fields()["data.dataset"].choices else told
 
 
 def _mistyped(values: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -241,8 +256,11 @@ def _as_list(key: str, value: Any) -> str:
     try:
         meant = parse_value(key, format_value(value))
     except ConfigError:
-        return f" of {fields()[key].allowed.removesuffix(' separated by commas')}"
-    return f"; write [{', '.join(format_value(one) for one in meant)}]"
+        meant = ()
+    texts = any(isinstance(one, str) for one in meant)
+    if not meant or (texts and not isinstance(value, str)):
+        return f" of {fields()[key].allowed.removesuffix('separated by commas').rstrip(', ')}"
+    return f"; write [{', '.join(json.dumps(one) if texts else format_value(one) for one in meant)}]"
 
 
 def _problem(error: ErrorDetails) -> str:

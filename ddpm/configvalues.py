@@ -14,8 +14,8 @@ from pydantic.fields import FieldInfo
 
 from ddpm.config import Config
 
-#: The key whose values may be given by name.
-CLASSES = "sampling.labels"
+#: The key whose numbers may be given by name.
+LABELS = "sampling.labels"
 _UNSET = ("", "none", "null", "unset", "auto")
 
 
@@ -68,6 +68,8 @@ def _spec(key: str, field: FieldInfo) -> FieldSpec:
     elif parts[0] in (int, float, bool):
         kind = parts[0].__name__
     allowed = _allowed(kind, choices, field) + (", or unset" if optional else "")
+    if key == LABELS:
+        allowed = "classes by number or name, separated by commas"
     return FieldSpec(key, kind, field.default, optional, choices, allowed, field.description or "")
 
 
@@ -115,7 +117,7 @@ def parse_value(key: str, text: str) -> Any:
         if spec.kind == "bool":
             return {"true": True, "yes": True, "on": True, "1": True}.get(text.lower()) or _false(text)
         if spec.kind == "ints":
-            return _classes(text) if key == CLASSES else tuple(_whole(part) for part in _parts(text))
+            return _classes(text) if key == LABELS else tuple(_whole(part) for part in _parts(text))
         if spec.kind == "floats":
             return tuple(_number(part) for part in _parts(text))
     except ValueError:
@@ -137,14 +139,19 @@ def _parts(text: str) -> list[str]:
 
 
 def _classes(text: str) -> tuple[int | str, ...]:
-    """Numbers or names, which `ddpm.configfiles.build` knows: "3,dog", "ankle boot"."""
-    try:
-        return tuple(_whole(part) for part in _parts(text))
-    except ValueError:
-        parts = [part.strip() for part in text.strip("[]() ").removesuffix(",").split(",")]
-        if not all(parts):
-            raise
-        return tuple(int(part) if part.isdecimal() and part.isascii() else part for part in parts)
+    """Numbers or names, which `ddpm.configfiles.build` knows: "3 7", "3,dog", "ankle boot"; "all" is none."""
+    if text.lower() in ("all", *_UNSET):
+        return ()
+    found = list[int | str]()
+    parts = text.strip("[]() ").removesuffix(",").split(",")
+    for part in parts if parts != [""] else []:
+        try:
+            found += [_whole(word) for word in part.split()]
+        except ValueError:
+            found.append(part.strip())
+        if not part.strip():
+            raise ValueError(text)
+    return tuple(found)
 
 
 def _number(text: str) -> float:

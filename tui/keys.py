@@ -279,9 +279,9 @@ TABLE: dict[str, tuple[Key, ...]] = {
         Key("minus", "count(-1)", "", "Fewer images"),
         Key("k", "label(1)", "class", "The next class, where the network knows classes; after the last, all"),
         Key("K", "label(-1)", "", "The class before"),
+        Key("p", "sample", "keep", "Draw the same as a run that is kept; other settings if you like"),
         Key("g", "guidance(1)", "guidance", "More guidance, by the class or by an earlier checkpoint"),
         Key("G", "guidance(-1)", "", "Less guidance, down to none"),
-        Key("p", "sample", "keep", "Draw the same as a run that is kept; other settings if you like"),
     ),
     "leaderboard": (
         Key("enter", "open", "open", "Open the run that was evaluated", palette=False),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ddpm import configfiles
+from ddpm.classes import NAMES
 from ddpm.config import Config, RestorationConfig, SamplingConfig, Section
 from ddpm.config_restoration import misplaced
 from ddpm.configfiles import ConfigError
@@ -131,6 +132,9 @@ def generate_schema(config: Config, limits: Limits) -> dict[str, Any]:
     """JSON schema of the body of `generate`."""
     properties = _properties(SamplingConfig, config.sampling, GENERATE)
     properties["count"] |= {"default": 1, "maximum": limits.count}
+    if names := NAMES.get(config.data.dataset):
+        numbers = properties["labels"]["items"]
+        properties["labels"] |= {"items": {"anyOf": [numbers, {"type": "string", "enum": list(names)}]}}
     properties["first"] = {"type": "integer", "minimum": 0, "default": 0, "description": _FIRST}
     return {"type": "object", "properties": properties, "additionalProperties": False}
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import stretch
 from benchmarks.stretch import results, training
 from ddpm import images
 
@@ -21,6 +22,41 @@ def test_what_is_run_in_which_order() -> None:
     assert [name for name, _ in asked] == ["mine-tensorflow", "mine-pytorch-fid", "mine-bits"]
     wanted = ["evaluate", "mine", "--samples=100", "--convention=pytorch-fid", "--steps", "20"]
     assert asked[1][1] == wanted
+
+
+class Home:
+    """Stands for `ddpm-tui`: every run finishes at once, its FID decided by its --steps."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, list[str]] = {}
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        told: object = None
+        if arguments[0] == "ls":
+            told = [{"name": name, "status": "finished"} for name in self.runs]
+        elif arguments[0] == "show":
+            made = self.runs[arguments[1]]
+            steps = float(made[made.index("--steps") + 1]) if "--steps" in made else 50.0
+            told = {"command": ["ddpm-tui", *made], "evaluations": [{"fid": abs(steps - 20)}]}
+        else:
+            self.runs[arguments[-1].removeprefix("--name=")] = list(arguments)
+        return subprocess.CompletedProcess([], 0, json.dumps(told))
+
+
+def test_the_best_way_to_draw_is_chosen_and_no_other_is_taken_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    home = Home()
+    monkeypatch.setattr(stretch, "ddpm_tui", home)
+    tries = [[], ["--steps", "10"], ["--steps", "19"]]
+    for _ in range(2):
+        assert stretch.chosen("mine", tries, 100) == ["--steps", "19"]
+    assert list(home.runs) == ["mine-try-1", "mine-try-2", "mine-try-3"]
+    assert stretch.chosen("mine", [], 100) == []
+    with pytest.raises(SystemExit, match="mine-try-1 was made by ddpm-tui evaluate mine"):
+        stretch.chosen("mine", tries[1:], 100)
+    with pytest.raises(SystemExit, match="remove it, or give another NAME"):
+        stretch.chosen("mine", tries, 200)
 
 
 @pytest.mark.slow
@@ -40,11 +76,11 @@ def test_the_presets_for_gpus_in_small(
         "training.steps=2", "training.batch_size=4", "sampling.steps=2", "sampling.count=4",
     )  # fmt: skip
     changes = [f"--set={setting}" for setting in settings]
-    stretch = [sys.executable, "-m", "benchmarks.stretch", preset, "small", "--samples=8", *changes]
-    stretch += ["--try=", "--try=--sampler ddim --steps 1", "--try-samples=4"]
-    stretch += [f"--home={tmp_path / 'home'}", f"--out={tmp_path / 'results'}"]
+    command = [sys.executable, "-m", "benchmarks.stretch", preset, "small", "--samples=8", *changes]
+    command += ["--try=", "--try=--sampler ddim --steps 1", "--try-samples=4"]
+    command += [f"--home={tmp_path / 'home'}", f"--out={tmp_path / 'results'}"]
     for _ in range(2):
-        done = subprocess.run(stretch, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
     assert len(list((tmp_path / "home/runs").glob("0*"))) == 6  # nothing was made twice
     tried = re.findall(r"small-try-(\d): FID (\S+) of 4 samples, (.*)", done.stdout)

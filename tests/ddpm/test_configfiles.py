@@ -53,8 +53,11 @@ def problem(*settings: str, preset: str = "mnist") -> str:
             "model.channels: '12' is not a whole number, at least 8, at most 1024, a multiple of 8",
         ),
         ("model.multipliers=1,,2", "model.multipliers: '1,,2' is not whole numbers separated by commas"),
-        ("sampling.labels=,3", "sampling.labels: ',3' is not whole numbers separated by commas"),
-        ("sampling.labels=٣", "sampling.labels: '٣' is not whole numbers separated by commas"),
+        ("sampling.labels=,3", "sampling.labels: ',3' is not classes by number or name, separated by commas"),
+        (
+            "sampling.labels=٣",
+            "'٣' is not classes by number or name, separated by commas; mnist has numbers alone",
+        ),
         ("training.steps=٣", "training.steps: '٣' is not a whole number, at least 1"),
         ("sampling.eta=٠", "sampling.eta: '٠' is not a number"),
         ("model.multipliers=1,x", "model.multipliers: '1,x' is not whole numbers separated by commas"),
@@ -232,7 +235,19 @@ def test_timesteps_may_be_lowered_by_themselves() -> None:
 
 @pytest.mark.parametrize(
     ("text", "labels"),
-    [("cat,dog", (3, 5)), ("3, Ship", (3, 8)), ("[horse]", (7,)), ("cat,", (3,)), ("3 7", (3, 7)), ("", ())],
+    [
+        ("cat,dog", (3, 5)),
+        ("3, Ship", (3, 8)),
+        ("[horse]", (7,)),
+        ("cat,", (3,)),
+        ("3 7", (3, 7)),
+        ("", ()),
+        ("1e0,cat", (1, 3)),
+        ("1 2,cat", (1, 2, 3)),
+        ("all", ()),
+        ("none", ()),
+        ("cat,cat", (3, 3)),
+    ],
 )
 def test_classes_may_be_named(text: str, labels: tuple[int, ...]) -> None:
     cifar = override(Config(), ["data.dataset=cifar10", "model.classes=10"])
@@ -247,5 +262,39 @@ def test_names_are_those_of_the_data_set() -> None:
     assert loads(text, "mine.toml").sampling.labels == (3, 5)
     with pytest.raises(ConfigError, match=r"no class 'cta'; there are airplane, .*; did you mean cat\?$"):
         override(Config(), ["data.dataset=cifar10", *told, "sampling.labels=dog,cta"])
-    with pytest.raises(ConfigError, match=r"'cat' is not whole numbers.*; mnist has no names"):
+    with pytest.raises(ConfigError, match=r"'cat' is not classes by number.*; mnist has numbers alone$"):
         override(Config(), [*told, "sampling.labels=cat"])
+    folder = ["data.dataset=folder", "data.root=x", "data.image_size=8", "sampling.labels=cat"]
+    with pytest.raises(ConfigError, match=r"those of a folder go by number, in the order of its"):
+        override(Config(), [*told, *folder])
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ('"cat"', "'cat' is no list; write [\"cat\"]"),
+        ('"cat, 5"', "'cat, 5' is no list; write [\"cat\", 5]"),
+        ("3", "'3' is no list; write [3]"),
+        ("true", "'true' is no list of classes by number or name"),
+        ("2.5", "'2.5' is no list of classes by number or name"),
+        ('[2.5, "cat"]', "'2.5' is not classes by number or name, separated by commas"),
+        ('["cta"]', "there is no class 'cta'"),
+    ],
+)
+def test_labels_in_a_file_that_are_no_classes(labels: str, message: str) -> None:
+    text = f'[data]\ndataset = "cifar10"\n[model]\nclasses = 10\n[sampling]\nlabels = {labels}\n'
+    with pytest.raises(ConfigError) as error:
+        loads(text, "mine.toml")
+    assert error.value.problems[0].startswith(f"mine.toml: sampling.labels: {message}")
+
+
+def test_a_number_in_quotes_is_that_class() -> None:
+    text = '[data]\ndataset = "cifar10"\n[model]\nclasses = 10\n[sampling]\nlabels = ["3", "dog"]\n'
+    assert loads(text, "mine.toml").sampling.labels == (3, 5)
+
+
+def test_names_of_a_data_set_that_there_is_none_of_are_told_in_a_line() -> None:
+    text = '[data]\ndataset = "a\\nb"\n[sampling]\nlabels = ["cat"]\n'
+    with pytest.raises(ConfigError) as error:
+        loads(text, "mine.toml")
+    assert all("\n" not in problem and "numbers alone" not in problem for problem in error.value.problems)

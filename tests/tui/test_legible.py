@@ -40,5 +40,8 @@ def test_images_lie_so_that_they_are_largest(columns, rows, size, count, classes
     assert across(columns, rows, size, count, classes) == wanted
 
 
-def test_what_is_seen_of_a_wide_grid_is_as_large_as_it_should() -> None:
-    assert zoom(78, 20, 32, 16, 4) == pytest.approx(0.5 / (40 / 133))
+def test_a_grid_is_enlarged_by_the_shape_it_has() -> None:
+    assert zoom(78, 20, 32, 24, 8) == pytest.approx(
+        0.5 / (78 / 265)
+    )  # as squares it would be 0.5 / (40 / 166)
+    assert zoom(82, 39, 32, 60, 6) == pytest.approx(0.5 / (78 / 331))  # ten rows of classes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,47 @@ async def test_what_cannot_be_guided_has_no_such_key(home) -> None:
         assert "guidance" not in text_of(app)
 
 
+async def test_it_is_arranged_anew_where_the_window_changes(home) -> None:
+    async with opened(home, (160, 48)) as (app, pilot):
+        screen = await tried(app, pilot)
+        wide = screen._columns
+        await pilot.resize_terminal(40, 48)
+        await until(pilot, lambda: screen._columns != wide and screen._drawn and not screen._asked, 60)
+        narrow = screen._columns
+        assert narrow < wide
+        await pilot.press("c")
+        await until(pilot, lambda: screen.query_one(Cells).display)
+        await pilot.resize_terminal(160, 48)
+        await pilot.pause()
+        await pilot.press("c")
+        await until(pilot, lambda: not screen._comparing and screen._drawn and not screen._asked, 60)
+        assert screen._columns == wide
+
+
+async def test_going_back_at_once_leaves_no_cell_to_be_drawn(home) -> None:
+    async with opened(home, (120, 40)) as (app, pilot):
+        screen = await tried(app, pilot)
+        screen.action_compare()
+        screen.action_compare()
+        await pilot.pause(0.5)
+        assert set(screen._asked.values()) <= {None}
+
+
+async def test_rows_of_classes_have_their_names(tmp_path: Path) -> None:
+    """Where the window is high enough for them; a class that is chosen is named above."""
+    home = home_at(tmp_path / "home")
+    work(make(home, "own", "model.classes=10", "sampling.count=10"))
+    async with opened(home, (40, 60)) as (app, pilot):
+        screen = await tried(app, pilot)
+        picture = screen.query_one("#live-picture", Picture)
+        screen._attempt = replace(screen._attempt, count=64)
+        await after(pilot, screen, "space")
+        await until(pilot, lambda: picture.drawn is not None)
+        assert (screen._columns is None) is (picture.row_labels != ())
+        await after(pilot, screen, "k")
+        assert picture.row_labels == ()
+
+
 async def test_what_was_tried_is_kept_as_a_run_by_the_form(home) -> None:
     async with opened(home, (120, 40)) as (app, pilot):
         screen = await tried(app, pilot)
@@ -158,7 +200,9 @@ async def test_the_run_that_is_kept_draws_what_was_tried(tmp_path: Path) -> None
     made = next(RunDirectory(path) for path in home.runs.iterdir() if "sample" in path.name)
     assert wait_end(made) == "finished"
     grid = np.asarray(Image.open(io.BytesIO(drawn.png)))
-    for number, path in enumerate(sorted((made.path / "images").iterdir())):
+    kept = sorted((made.path / "images").iterdir())
+    assert len(kept) == drawn.count
+    for number, path in enumerate(kept):
         image = np.asarray(Image.open(path))
         top, left = (place * (len(image) + 1) for place in divmod(number, screen._columns))
         assert np.array_equal(grid[top : top + len(image), left : left + len(image)], image)

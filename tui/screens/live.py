@@ -43,6 +43,10 @@ class Answered(Message):
         self.answer, self.reason = answer, reason
 
 
+#: What needs the process that draws.
+OF_THE_PROCESS = ("seed", "steps", "compare", "sample", "solver", "count", "label", "guidance")
+
+
 class LiveScreen(Place):
     """Of a training's checkpoint (None: its latest). The process lives as long as the screen."""
 
@@ -58,7 +62,6 @@ class LiveScreen(Place):
         self._attempt: Attempt | None = None
         self._solvers: list[str] = []
         self._guidable = False
-        self._room = (0, 0)  #: cells for the one grid, when it was last seen
         self._columns: int | None = None  #: images in a row of the one grid; None: a row for each class
         self._asked: dict[int, Key | None] = {}  #: what is under way; None: the one grid
         self._drawn: Drawn | None = None  #: the latest grid
@@ -119,9 +122,11 @@ class LiveScreen(Place):
         if self._live is None or self._attempt is None:
             return
         self._live.cancel()
+        self.workers.cancel_group(self, "arrange")
         self._asked, self._progress, self._problem = {}, None, ""
         if self._comparing:
-            self.run_worker(self._ask_all(), group="arrange", exclusive=True)
+            work: Any = self._ask_all  # not a coroutine yet: it may be dropped before it begins
+            self.run_worker(work, group="arrange", exclusive=True)
         else:
             self._columns = self._across(self._attempt)
             self._asked[self._live.ask(self._attempt.values(), self._columns)] = None
@@ -131,10 +136,33 @@ class LiveScreen(Place):
         """Images in a row, so that the picture shows them largest; None: a row for each class."""
         assert self._config is not None
         classes = 0 if attempt.label is not None else self._config.model.classes
-        picture = self.query_one("#live-picture", Picture)
+        return across(*self._room(), self._config.data.shape[1], attempt.count, classes)
+
+    def _room(self) -> tuple[int, int]:
+        """Cells that the one grid has, or will have when the table of many makes place for it."""
+        picture, table = self.query_one("#live-picture", Picture), self.query_one(Cells)
         if picture.display:
-            self._room = picture.room
-        return across(*self._room, self._config.data.shape[1], attempt.count, classes)
+            return picture.room
+        return min(table.size.width, picture.max_columns), min(table.size.height, picture.max_columns // 2)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._resized)
+
+    def _resized(self) -> None:
+        """The one grid is drawn anew where its images would lie otherwise now."""
+        if self._attempt is None or self._comparing or not self.ready:
+            return
+        if self._across(self._attempt) != self._columns:
+            self._ask()
+        elif self._drawn is not None:
+            self.query_one("#live-picture", Picture).zoom = self._zoom(self._drawn.count)
+
+    def _zoom(self, count: int) -> float:
+        if self._config is None:
+            return 1.0
+        rows = min(self._config.model.classes, count)
+        columns = self._columns or (math.ceil(count / rows) if rows else None)
+        return zoom(*self._room(), self._config.data.shape[1], count, columns)
 
     async def _ask_all(self) -> None:
         """A cell for each solver and step count, the cheap ones of each row first."""
@@ -181,11 +209,12 @@ class LiveScreen(Place):
 
         self._drawn = answer
         picture = self.query_one("#live-picture", Picture)
-        side = self._config.data.shape[1] if self._config else None
-        picture.row_labels = ()
-        if self._config is not None and self._columns is None:
-            picture.row_labels = classes.rows({**self._config.to_dict(), "sampling": {}}, answer.count)
-        picture.zoom = zoom(*picture.room, side, answer.count, self._columns)
+        names: tuple[str, ...] = ()
+        if self._config is not None and self._attempt is not None and self._attempt.label is None:
+            plain = {**self._config.to_dict(), "sampling": {}}
+            names = () if self._columns else classes.rows(plain, answer.count)
+        picture.set_reactive(Picture.row_labels, names)  # seen with the picture, not before it
+        picture.set_reactive(Picture.zoom, self._zoom(answer.count))
         picture.show(Image.open(BytesIO(answer.png), formats=["PNG"]))
 
     def _refuse(self, answer: Refused, key: Key | None) -> None:
@@ -213,15 +242,16 @@ class LiveScreen(Place):
         if attempt is None or config is None:
             return text
         solver = solvers.title(config, attempt.sampler).replace("\n", " ")
-        facts = [] if self._comparing else [("", solver), ("steps ", f"{attempt.steps:,}")]
-        facts += [("seed ", str(attempt.seed))]
-        if not self._comparing:
-            facts += [("images ", str(attempt.count))]
+        alone = not self._comparing
+        facts = [("", solver), ("steps ", f"{attempt.steps:,}")] if alone else []
+        if self._guidable:
+            facts += [("guidance ", solvers.guided(config, attempt.guidance))]
         if config.model.classes:
             label, dataset = attempt.label, config.data.dataset
             facts += [("class ", "all" if label is None else classes.name(dataset, label))]
-        if self._guidable:
-            facts += [("guidance ", solvers.guided(config, attempt.guidance))]
+        facts += [("seed ", str(attempt.seed))]
+        if alone:
+            facts += [("images ", str(attempt.count))]
         for place, (name, value) in enumerate(facts):
             text.append(" · " if place else "", style=ink.faint).append(name, style=ink.dim)
             text.append(value, style=f"bold {ink.strong}")
@@ -255,6 +285,8 @@ class LiveScreen(Place):
     # -- keys ---------------------------------------------------------------------------------------
 
     def can(self, action: str) -> bool:
+        if self._live is None and action in OF_THE_PROCESS:
+            return False
         if action in ("seed", "steps", "compare", "sample"):
             return self._attempt is not None
         if action in ("solver", "count"):

@@ -61,10 +61,8 @@ def _part(source: Path | Image, columns: int, rows: int, zoom: float) -> tuple[I
     return source.crop((0, 0, width, height)), height / source.height
 
 
-def identity(source: Path | Image) -> object:
-    """What changes when the image does: path, modification time and size of a file, else the object."""
-    if not isinstance(source, Path):
-        return id(source)
+def identity(source: Path) -> object:
+    """What changes when a file does: path, modification time and size."""
     try:
         status = source.stat()
     except OSError:

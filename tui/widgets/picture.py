@@ -93,6 +93,7 @@ class Picture(Widget):
         self.set_reactive(Picture.max_columns, max_columns)
         self._drawn: Drawn | None = None
         self._key: object = None
+        self._shown = 0  #: counts what was shown: an object's own identity can be that of one that is gone
         self._ticket = 0  #: of the latest request; answers to older ones are late
         self._cache: OrderedDict[object, Drawn] = OrderedDict()
 
@@ -102,6 +103,7 @@ class Picture(Widget):
         """Show this image (None: `alt`). The one before stays until this one is drawn."""
         self.caption = caption
         self._source = source
+        self._shown += 1
         if source is None:
             self._ticket += 1
             self._drawn = self._key = None
@@ -115,9 +117,9 @@ class Picture(Widget):
         if self._source is None or columns < 1 or rows < 1 or not self.is_mounted:
             return
         self._ticket += 1
-        ticket, source, zoom = self._ticket, self._source, self.zoom
+        ticket, source, shown, zoom = self._ticket, self._source, self._shown, self.zoom
         self.run_worker(
-            lambda: self._load(ticket, source, (columns, rows, zoom)),
+            lambda: self._load(ticket, source, shown, (columns, rows, zoom)),
             thread=True,
             exclusive=True,
             group="picture",
@@ -145,8 +147,8 @@ class Picture(Widget):
 
     # -- in a thread --------------------------------------------------------------------------------
 
-    def _load(self, ticket: int, source: Path | Image, size: tuple[int, int, float]) -> None:
-        key = (identity(source), size)
+    def _load(self, ticket: int, source: Path | Image, shown: int, size: tuple[int, int, float]) -> None:
+        key = (identity(source) if isinstance(source, Path) else shown, size)
         if key == self._key:
             return
         drawn = self._cache.get(key)

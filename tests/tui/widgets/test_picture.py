@@ -126,6 +126,19 @@ async def test_a_changed_file_is_drawn_again_and_an_unchanged_one_is_not(sprite:
         assert colours(picture.drawn.rows[0]) == [("#ffff00", "#ffff00")]
 
 
+async def test_another_image_is_drawn_though_it_lies_where_one_lay_that_is_gone() -> None:
+    image = Image.new("RGB", (2, 2), "red")
+    picture = Picture(image)
+    async with Host(picture).run_test(size=(20, 10)) as pilot:
+        await until(pilot, lambda: picture.drawn)
+        first = picture.drawn
+        image.paste("blue", (0, 0, 2, 2))  # as if it were a new one, at the same address
+        picture.show(image)
+        await until(pilot, lambda: picture.drawn is not first)
+        assert picture.drawn is not None
+        assert colours(picture.drawn.rows[0]) == [("#0000ff", "#0000ff")]
+
+
 async def test_an_image_that_comes_late_does_not_replace_a_newer_one(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         Image.new("RGB", (4, 4), {"a": "red", "b": "lime", "c": "blue"}[name]).save(tmp_path / f"{name}.png")
