@@ -67,5 +67,6 @@ def _enough(size: int) -> float:
 
 
 def fit(picture: Picture, size: int | None, count: int | None) -> None:
-    """Sets a picture's zoom for a grid."""
-    picture.zoom = zoom(*picture.room, size, count)
+    """Sets a picture's zoom for a grid, whose rows are classes where those are named."""
+    rows = len(picture.row_labels)
+    picture.zoom = zoom(*picture.room, size, count, math.ceil(count / rows) if count and rows else None)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from textual.geometry import Size
 
-from tui.legible import across, zoom
+from tui.legible import across, fit, zoom
+from tui.widgets.picture import Picture
 
 
 @pytest.mark.parametrize(
@@ -45,3 +47,12 @@ def test_a_grid_is_enlarged_by_the_shape_it_has() -> None:
         0.5 / (78 / 265)
     )  # as squares it would be 0.5 / (40 / 166)
     assert zoom(82, 39, 32, 60, 6) == pytest.approx(0.5 / (78 / 331))  # ten rows of classes
+
+
+@pytest.mark.parametrize(("labels", "across"), [((), None), (tuple("abcdefghij"), 6)])
+def test_rows_of_classes_are_told_from_squares(labels, across) -> None:
+    picture = Picture()
+    picture.set_reactive(Picture.row_labels, labels)
+    picture._size = Size(90, 40)
+    fit(picture, 32, 60)
+    assert picture.zoom == pytest.approx(zoom(*picture.room, 32, 60, across))
