@@ -8,6 +8,7 @@
     attention.c  attention (`attention.attend`), both where products of bfloat16 are asked for
                  (`calling.halves`); `laying.h` has how numbers are laid down for them
     product.h    the product that all but norm.c come to, `bfloat16.h` its kind of numbers
+    prepared.py  keeps weights as those multiply them, while images are drawn
     library.py   compiles them for this machine when they are first needed, and keeps the result
 
 The same functions as torch's, to float rounding, of float32; with no C compiler at hand torch's are taken.

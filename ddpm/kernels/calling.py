@@ -63,6 +63,11 @@ class _Forgetting:
     def save_for_backward(self, *tensors: Tensor | None) -> None: ...
 
 
+def forgets(ctx: Any) -> bool:
+    """Whether what a forward pass saves in `ctx` is for nothing."""
+    return isinstance(ctx, _Forgetting)
+
+
 def run(function: type[Function], *arguments: Any) -> Tensor:
     """`function.apply`; under `no_grad` autograd is not told, which takes its time."""
     if torch.is_grad_enabled():

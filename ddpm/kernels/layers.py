@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -10,27 +11,25 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ddpm.kernels import calling
+from ddpm.kernels.prepared import Prepared
 
 
-class Conv3x3(nn.Conv2d):
+class Conv3x3(Prepared, nn.Conv2d):
     """`nn.Conv2d(inputs, outputs, 3, padding=1)`: the same weights, names and result."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 3, padding=1)
-        #: Weights, their version, whether of halves, and prepared.
-        self._kept: tuple[Tensor, int, bool, Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, H, W)."""
         halves = calling.multiplies_halves()
         if not _applies(x, self.in_channels, self.weight, self.bias):
             return self._padded(x) if halves and x.dim() == 4 else super().forward(x)
-        if torch.is_grad_enabled() or self.training:
+        kept = self.prepared(_FOR_HALVES if halves else _FOR_FLOATS, halves=halves)
+        if kept is None:
             return calling.run(_Convolution, x, self.weight, self.bias, halves)
         assert self.bias is not None
-        return _convolve(
-            calling.laid(x), self._ready(halves), self.bias.contiguous(), self.out_channels, halves=halves
-        )
+        return _convolve(calling.laid(x), kept, self.bias.contiguous(), self.out_channels, halves=halves)
 
     def _padded(self, x: Tensor) -> Tensor:
         """Of channels that are not in eights (an image's own), filled up with zeros where that is enough."""
@@ -41,23 +40,6 @@ class Conv3x3(nn.Conv2d):
         if x.shape[1] != self.in_channels or not _applies(y, self.in_channels + more_in, weight, bias):
             return super().forward(x)
         return calling.run(_Convolution, y, weight, bias, True)[:, : self.out_channels]
-
-    def train(self, mode: bool = True) -> Self:
-        """Between training and drawing weights change unnoticed: fused optimisers count no version up."""
-        self._kept = None
-        return super().train(mode)
-
-    def _ready(self, halves: bool) -> Tensor:
-        """The prepared weights, made anew only when they have changed: many steps draw with the same.
-
-        Only in eval mode. Held beside them are the weights they are of, so that no others can come to lie in
-        their place.
-        """
-        weight, kept = self.weight.detach(), self._kept
-        same = kept is not None and kept[0].data_ptr() == weight.data_ptr()
-        if kept is None or not same or kept[1:3] != (weight._version, halves):
-            kept = self._kept = weight, weight._version, halves, _prepared(weight, halves=halves)
-        return kept[3]
 
 
 def normalised(norm: nn.GroupNorm, x: Tensor, shift: Tensor | None = None, *, silu: bool = False) -> Tensor:
@@ -104,6 +86,9 @@ def _prepared(weight: Tensor, *, halves: bool, back: bool = False) -> Tensor:
         address, found.data_ptr(), inputs, outputs, k, c, row, column, halves, threads
     )
     return found
+
+
+_FOR_HALVES, _FOR_FLOATS = partial(_prepared, halves=True), partial(_prepared, halves=False)
 
 
 class _Convolution(torch.autograd.Function):
@@ -153,7 +138,9 @@ class _Normalisation(torch.autograd.Function):
         x, shift = calling.laid(x), None if shift is None else shift.contiguous()
         gamma, beta = gamma.contiguous(), beta.contiguous()
         count, channels, height, width = x.shape
-        y, mean, scale = calling.like(x, channels), calling.empty(count, groups), calling.empty(count, groups)
+        y, mean, scale = calling.like(x, channels), None, None
+        if not calling.forgets(ctx):
+            mean, scale = calling.empty(count, groups), calling.empty(count, groups)
         calling.kernels().norm_forward(
             *calling.addresses(x, shift, gamma, beta, y, mean, scale), count, height * width, channels,
             groups, eps, silu, torch.get_num_threads(),

@@ -15,11 +15,15 @@ INLINE void apply_block(const float *x, const float *u, const float *bias, float
     memcpy(y, c, count * outputs * sizeof(float));
 }
 
-/* y (rows, outputs) of x (rows, inputs), w[k · sk + c · sc] of output k and input c, and bias (outputs) or NULL;
-   u: inputs · outputs / 2 floats to work with. By w turned, inputs and outputs exchanged, it is the gradient to x. */
-void linear_apply(const float *x, const float *w, const float *bias, float *y, float *u, long rows, long inputs,
-                  long outputs, long sk, long sc, int threads) {
+/* u, inputs · outputs / 2 floats: the weights w[k · sk + c · sc] of output k and input c as `linear_apply` takes them;
+   turned, inputs and outputs exchanged, those of the gradient to x. */
+void linear_prepare(const float *w, float *u, long inputs, long outputs, long sk, long sc) {
     lay_turned(w, sk, sc, outputs, inputs, outputs, u);
+}
+
+/* y (rows, outputs) of x (rows, inputs), prepared weights u, and bias (outputs) or NULL. */
+void linear_apply(const float *x, const float *u, const float *bias, float *y, long rows, long inputs, long outputs,
+                  int threads) {
 #pragma omp parallel num_threads(threads)
     {
         float *a = scratch(BLOCK * (inputs + outputs)), *c = a + BLOCK * inputs;

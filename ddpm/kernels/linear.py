@@ -12,19 +12,21 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ddpm.kernels import calling
+from ddpm.kernels.prepared import Prepared
 
 
-class Linear(nn.Linear):
+class Linear(Prepared, nn.Linear):
     """`nn.Linear`: the same weights, names and result."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, inputs) to (…, outputs)."""
         if not applies(x, self.in_features, self.weight, self.bias):
             return super().forward(x)
-        return mapped(x, self.weight, self.bias)
+        kept = self.prepared(prepared, halves=True)
+        return mapped(x, self.weight, self.bias) if kept is None else drawn(x, kept, self.bias)
 
 
-class Conv1x1(nn.Conv2d):
+class Conv1x1(Prepared, nn.Conv2d):
     """`nn.Conv2d(inputs, outputs, 1)`: the same weights, names and result."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -35,6 +37,9 @@ class Conv1x1(nn.Conv2d):
         pixels = x.movedim(1, -1)
         if x.dim() != 4 or not applies(pixels, self.in_channels, self.weight, self.bias):
             return super().forward(x)
+        kept = self.prepared(_flat, halves=True)
+        if kept is not None:
+            return drawn(pixels, kept, self.bias).movedim(-1, 1)
         return mapped(pixels, self.weight.flatten(1), self.bias).movedim(-1, 1)
 
 
@@ -50,12 +55,31 @@ def mapped(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return calling.run(_Linear, rows, weight, bias).reshape(*x.shape[:-1], -1)
 
 
+def drawn(x: Tensor, kept: Tensor, bias: Tensor | None) -> Tensor:
+    """The same by weights that are `prepared`, without gradients."""
+    rows = x.reshape(-1, x.shape[-1]).contiguous()
+    assert bias is not None
+    return _product(rows, kept, bias.contiguous(), len(bias)).reshape(*x.shape[:-1], -1)
+
+
+def prepared(weight: Tensor) -> Tensor:
+    """Weights (outputs, inputs) as the products take them."""
+    outputs, inputs = weight.shape
+    found = calling.empty(inputs * outputs // 2)
+    calling.kernels().linear_prepare(*calling.addresses(weight, found), inputs, outputs, *weight.stride())
+    return found
+
+
+def _flat(weight: Tensor) -> Tensor:
+    return prepared(weight.flatten(1))
+
+
 class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         x, bias = x.contiguous(), bias.contiguous()
         ctx.save_for_backward(x, weight)
-        return _product(x, weight, bias)
+        return _product(x, prepared(weight), bias, len(weight))
 
     @staticmethod
     @once_differentiable
@@ -63,19 +87,18 @@ class _Linear(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         dy, dx, dw, dbias = dy.contiguous(), None, None, None
         if ctx.needs_input_grad[0]:
-            dx = _product(dy, weight.mT, None)
+            dx = _product(dy, prepared(weight.mT), None, x.shape[1])
         if ctx.needs_input_grad[1] or ctx.needs_input_grad[2]:
             dw, dbias = _gradients(x, dy)
         return dx, dw, dbias
 
 
-def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    (rows, inputs), outputs = x.shape, len(weight)
-    y, work = calling.empty(rows, outputs), calling.empty(inputs * outputs // 2)
+def _product(x: Tensor, kept: Tensor, bias: Tensor | None, outputs: int) -> Tensor:
+    rows, inputs = x.shape
+    y = calling.empty(rows, outputs)
     calling.kernels().linear_apply(
-        *calling.addresses(x, weight, bias, y, work), rows, inputs, outputs, *weight.stride(),
-        torch.get_num_threads(),
-    )  # fmt: skip
+        *calling.addresses(x, kept, bias, y), rows, inputs, outputs, torch.get_num_threads()
+    )
     return y
 
 

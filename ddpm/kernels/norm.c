@@ -161,15 +161,18 @@ static void backward_one(const Norm *n, const float *x, const float *shift, cons
     IN_REGISTERS(ADD_UP)
 }
 
-/* x, y (N,P,C); shift (N,C) or NULL; gamma, beta (C); mean, scale (N,groups), kept for the gradient. */
+/* x, y (N,P,C); shift (N,C) or NULL; gamma, beta (C); mean, scale (N,groups), kept for the gradient, or NULL. */
 void norm_forward(const float *x, const float *shift, const float *gamma, const float *beta, float *y, float *mean,
                   float *scale, long images, long pixels, long channels, long groups, float epsilon, int silu,
                   int threads) {
     const Norm n = {pixels, channels, groups, epsilon, silu};
 #pragma omp parallel for schedule(static) num_threads(threads)
-    for (long i = 0; i < images; i++)
+    for (long i = 0; i < images; i++) {
+        float *work = scratch(5 * channels + 2 * groups), *own = work + 5 * channels;
         forward_one(&n, x + i * pixels * channels, shift ? shift + i * channels : NULL, gamma, beta,
-                    y + i * pixels * channels, mean + i * groups, scale + i * groups, scratch(5 * channels));
+                    y + i * pixels * channels, mean ? mean + i * groups : own,
+                    scale ? scale + i * groups : own + groups, work);
+    }
 }
 
 /* dx (N,P,C); dshift (N,C) or NULL; dweights (N,2,C): each image's share of dgamma and dbeta. */

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ddpm.kernels import calling, linear
+from ddpm.kernels.prepared import Prepared
 
 _TAPS = [(row, column) for row in range(3) for column in range(3)]
 
 
-class HalvingConv(nn.Conv2d):
+class HalvingConv(Prepared, nn.Conv2d):
     """`nn.Conv2d(channels, channels, 3, stride=2)` of x padded below and at the right."""
 
     def __init__(self, channels: int) -> None:
@@ -28,8 +29,19 @@ class HalvingConv(nn.Conv2d):
         ):
             return super().forward(padded)
         rows = calling.run(_Gathered, padded.movedim(1, -1))
-        weight = self.weight.movedim(1, -1).flatten(1)  # tap by tap, as the rows
-        return linear.mapped(rows, weight, self.bias).movedim(-1, 1)
+        kept = self.prepared(_prepared, halves=True)
+        if kept is not None:
+            return linear.drawn(rows, kept, self.bias).movedim(-1, 1)
+        return linear.mapped(rows, _flat(self.weight), self.bias).movedim(-1, 1)
+
+
+def _flat(weight: Tensor) -> Tensor:
+    """Tap by tap, as the rows."""
+    return weight.movedim(1, -1).flatten(1)
+
+
+def _prepared(weight: Tensor) -> Tensor:
+    return linear.prepared(_flat(weight))
 
 
 class _Gathered(torch.autograd.Function):
