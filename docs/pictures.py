@@ -19,6 +19,7 @@ from textual.pilot import Pilot
 
 from runs import home
 from tui.app import DdpmApp
+from tui.screens.runs import RunsScreen
 
 FOLDER = Path(__file__).parent / "pictures"
 RESULTS = Path(__file__).parent / "results"
@@ -35,10 +36,19 @@ async def settle(pilot: Pilot[None], seconds: float = 2.0) -> None:
 
 
 async def find(pilot: Pilot[None], name: str) -> None:
-    """Puts the cursor on a run by filtering for it."""
+    """Puts the cursor on a run by filtering for it, and passing by those whose names are longer."""
     await pilot.press("slash")
-    await pilot.press(*["backspace"] * 40, *name, "enter")
+    await pilot.press(*["backspace"] * 40, *name, "enter", "home")
     await settle(pilot)
+    screen = pilot.app.screen
+    assert isinstance(screen, RunsScreen)
+    for _ in range(screen.table.total):
+        chosen = screen.chosen()
+        if chosen is not None and chosen.name == name:
+            return
+        await pilot.press("down")
+        await pilot.pause()
+    raise SystemExit(f"there is no run {name}")
 
 
 def export(app: DdpmApp, name: str, folder: Path = FOLDER) -> None:

@@ -155,3 +155,31 @@ def test_what_has_no_place_on_the_axis_is_in_no_line() -> None:
     (line,) = lines([found(images_seen=None, floor=None)])
     assert not line.points
     assert lines([]) == []
+
+
+def test_a_floor_far_below_is_not_drawn() -> None:
+    assert len(lines([row(100, 25.0), row(200, 40.0)])) == 2
+    assert len(lines([row(100, 100.3), row(200, 40.0)])) == 1
+
+
+def test_one_protocol_can_be_drawn_alone() -> None:
+    rows = [row(100, 14.0, "x"), row(200, 12.0, "x"), row(100, 9.0, "y")]
+    (fid, floor) = lines(rows, "x")
+    assert [point.mean for point in fid.points] == [14.0, 12.0]
+    assert floor.dashed
+
+
+async def test_of_many_protocols_that_under_the_cursor_is_drawn(home) -> None:
+    alpha = make_run(home, "alpha")
+    for place in range(6):
+        samples = 1000 * (1 + place)
+        at = f"2026-11-23T15:0{place}:00Z"
+        record(alpha, evaluated(200, 10.0 + place, samples=samples), at)
+    async with opened(home, (120, 40)) as (app, pilot):
+        pane = await pane_of(app, pilot)
+        await until(pilot, lambda: len(pane.table.rows) == 6)
+        await until(pilot, lambda: "of 6 protocols that under the cursor" in text_of(app))
+        chart = pane.query_one(LineChart)
+        await until(pilot, lambda: [point.mean for point in chart.series[0].points] == [15.0])
+        await pilot.press("down")
+        await until(pilot, lambda: [point.mean for point in chart.series[0].points] == [14.0])

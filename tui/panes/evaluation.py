@@ -22,6 +22,11 @@ from tui.table import Column, WindowTable
 from tui.theme import Ink
 from tui.widgets.chart import ChartSeries, LineChart
 
+#: Protocols up to which each has its line in the chart; of more that of the number under the cursor is drawn.
+FEW = 4
+#: A floor so many times below all numbers would press their lines together: it stands in the table alone.
+FAR = 8.0
+
 
 class EvaluationPane(Pane):
     """A line per protocol, as only equal ones may be compared; the table newest first."""
@@ -35,7 +40,7 @@ class EvaluationPane(Pane):
         self._shown: tuple[EvaluationRow, ...] | None = None
 
     def compose(self) -> ComposeResult:
-        chart = LineChart("FID, lower is better", id="fid-chart")
+        chart = LineChart(_TITLE, id="fid-chart")
         chart.y_log = self.cockpit.settings.fid_log_scale
         chart.empty_text = ""
         yield chart
@@ -61,13 +66,22 @@ class EvaluationPane(Pane):
         if detail.evaluations != self._shown:
             self._shown = detail.evaluations
             rows = list(reversed(detail.evaluations))
-            self.query_one(LineChart).set_series(lines(detail.evaluations))
             self.table.columns = _columns(rows)
             self.table.show(rows, 0, len(rows))
+            self._draw()
         self._explain(detail)
+
+    def _draw(self) -> None:
+        """The lines of all protocols, or of the one under the cursor."""
+        chart, shown, row = self.query_one(LineChart), self._shown or (), self.table.current
+        count = len({other.protocol_id for other in shown})
+        alone = row.protocol_id if row is not None and count > FEW else None
+        chart.title = _TITLE if alone is None else f"{_TITLE}; of {count} protocols that under the cursor"
+        chart.set_series(lines(shown, alone))
 
     @on(WindowTable.Highlighted)
     def _highlighted(self) -> None:
+        self._draw()
         self._explain(None)
 
     def _explain(self, detail: RunDetail | None) -> None:
@@ -107,18 +121,22 @@ def key(row: EvaluationRow) -> int:
     return hash((row.run_id, row.subject_id, row.step, row.seed, row.protocol_id, row.created_at))
 
 
-def lines(evaluations: Sequence[EvaluationRow]) -> list[ChartSeries]:
-    """FID over images seen, a line per protocol, and each floor as a dashed line across."""
+def lines(evaluations: Sequence[EvaluationRow], alone: str | None = None) -> list[ChartSeries]:
+    """FID over images seen, a line per protocol, and each floor that is near as a dashed line across.
+
+    alone: the one protocol that is drawn.
+    """
     by: dict[str, list[EvaluationRow]] = {}
     for row in evaluations:
-        by.setdefault(row.protocol_id, []).append(row)
+        if alone in (None, row.protocol_id):
+            by.setdefault(row.protocol_id, []).append(row)
     kinds = [rows[0].protocol for rows in by.values()]
     found, floors = [], {}
     for colour, rows in enumerate(by.values()):
         name = protocols.label(rows[0].protocol, kinds) or "FID"
         found.append(ChartSeries(name, colour, _points(rows), marked=True))
         floor = next((row.floor for row in reversed(rows) if scores.value_of(row.floor, "fid")), None)
-        if floor is not None:
+        if floor is not None and min(row.fid for row in rows) <= FAR * (scores.value_of(floor, "fid") or 0):
             floors[scores.value_of(floor, "fid")] = (name if len(by) > 1 else "", floor, colour)
     shared = len(floors) == 1
     across = [x for line in found for x in (point.x for point in line.points)]
@@ -126,6 +144,9 @@ def lines(evaluations: Sequence[EvaluationRow]) -> list[ChartSeries]:
         title = " ".join(word for word in ("floor", _split(floor), "" if shared else f"({name})") if word)
         found.append(ChartSeries(title, len(by) if shared else colour, _level(value, across), dashed=True))
     return found
+
+
+_TITLE = "FID, lower is better"
 
 
 def _points(rows: Sequence[EvaluationRow]) -> list[Bucket]:
