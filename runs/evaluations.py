@@ -48,7 +48,7 @@ def row(event: dict[str, Any]) -> tuple[Any, ...] | None:
 
 
 def rank(connection: Connection, run_id: int | None = None) -> None:
-    """Give runs the FID of their latest evaluation: a run and the one it evaluates, or all."""
+    """Give runs the FID of their decisive evaluation: a run and the one it evaluates, or all."""
     query = select(_maker.c.id, _maker.c.kind, _maker.c.parent, evaluation.c.fid).select_from(_MADE)
     known = select(run.c.id, run.c.fid)
     if run_id is not None:
@@ -56,13 +56,13 @@ def rank(connection: Connection, run_id: int | None = None) -> None:
         concerned = [run_id, *connection.execute(evaluated.where(run.c.parent.is_not(None))).scalars()]
         query = query.where(or_(*(_of(number) for number in concerned)))
         known = known.where(run.c.id.in_(concerned))
-    latest: dict[int, float] = {}
-    for maker, kind, parent, fid in connection.execute(query.order_by(*_BY_AGE)):
-        latest[maker] = fid
+    found: dict[int, float] = {}
+    for maker, kind, parent, fid in connection.execute(query.order_by(*_BY_WEIGHT)):
+        found[maker] = fid
         if kind == "evaluate" and parent is not None:
-            latest[parent] = fid
+            found[parent] = fid
     changed = [
-        (latest.get(number), number) for number, fid in connection.execute(known) if latest.get(number) != fid
+        (found.get(number), number) for number, fid in connection.execute(known) if found.get(number) != fid
     ]
     if changed:
         connection.exec_driver_sql("UPDATE run SET fid = ? WHERE id = ?", changed)
@@ -74,17 +74,17 @@ def of_run(connection: Connection, run_id: int) -> tuple[EvaluationRow, ...]:
 
 
 def fid_protocols(connection: Connection) -> dict[int, FidProtocol]:
-    """What the FID of each run's latest evaluation is of, by the run's number."""
+    """What the FID of each run's decisive evaluation is of, by the run's number."""
     columns = (evaluation.c.protocol_id, evaluation.c.protocol)
     query = select(_maker.c.id, _maker.c.kind, _maker.c.parent, *columns).select_from(_MADE)
-    latest: dict[int, Any] = {}
-    for found in connection.execute(query.order_by(*_BY_AGE)):
-        latest[found.id] = found
+    decisive: dict[int, Any] = {}
+    for found in connection.execute(query.order_by(*_BY_WEIGHT)):
+        decisive[found.id] = found
         if found.kind == "evaluate" and found.parent is not None:
-            latest[found.parent] = found
+            decisive[found.parent] = found
     return {
         number: FidProtocol.of(found.protocol_id, files.load(found.protocol))
-        for number, found in latest.items()
+        for number, found in decisive.items()
     }
 
 
@@ -141,6 +141,11 @@ def seconds_left(state: dict[str, Any]) -> float | None:
 
 
 _BY_AGE = (evaluation.c.created_at, evaluation.c.run_id, evaluation.c.step)
+#: The last decides what a run's FID is: of its latest checkpoint by the most images, of those the newest.
+_BY_WEIGHT = (
+    evaluation.c.step, evaluation.c.samples.nulls_first(), evaluation.c.created_at, evaluation.c.run_id,
+    evaluation.c.protocol_id,
+)  # fmt: skip
 _MADE = evaluation.join(_maker, _maker.c.id == evaluation.c.run_id)
 
 

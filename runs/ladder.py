@@ -52,6 +52,19 @@ def _evaluations(connection: Connection) -> None:
     """)
 
 
+def _decisive(connection: Connection) -> None:
+    """From version 3 on a run's FID is of its latest checkpoint by the most images, not the newest."""
+    connection.exec_driver_sql("""
+        UPDATE run SET fid = (
+            SELECT evaluation.fid FROM evaluation JOIN run AS maker ON maker.id = evaluation.run_id
+            WHERE maker.id = run.id OR (maker.kind = 'evaluate' AND maker.parent = run.id)
+            ORDER BY evaluation.step DESC, samples DESC, evaluation.created_at DESC, run_id DESC,
+                     protocol_id DESC
+            LIMIT 1
+        ) WHERE fid IS NOT NULL
+    """)
+
+
 #: Step N takes a file of version N + 1 to the next.
-_STEPS: tuple[Callable[[Connection], None], ...] = (_evaluations,)
+_STEPS: tuple[Callable[[Connection], None], ...] = (_evaluations, _decisive)
 assert len(_STEPS) == schema.VERSION - 1

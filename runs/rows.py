@@ -25,7 +25,7 @@ class RunRow:
     images_seen: int | None
     loss: float | None
     images_per_second: float | None
-    fid: float | None  #: of the latest evaluation
+    fid: float | None  #: of the decisive evaluation (see `RunDetail.decisive`)
     device: str | None
     created_at: str
     ended_at: str | None
@@ -153,9 +153,19 @@ class RunDetail:
     likelihood: tuple[LikelihoodRow, ...] = ()
 
     @property
+    def decisive(self) -> EvaluationRow | None:
+        """Which evaluation's FID is the run's: of its latest checkpoint that by the most images, of those the
+        newest."""
+
+        def weight(row: EvaluationRow) -> tuple[Any, ...]:
+            return row.step, row.samples or 0, row.created_at or "", row.run_id, row.protocol_id
+
+        return max(self.evaluations, key=weight, default=None)
+
+    @property
     def fid_protocol(self) -> FidProtocol | None:
-        """Of `row.fid`, the latest evaluation's."""
-        return self.evaluations[-1].fid_protocol if self.evaluations else None
+        """Of `row.fid`."""
+        return self.decisive.fid_protocol if self.decisive else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sqlalchemy import REAL, Column, ForeignKey, Index, Integer, MetaData, Table
 APPLICATION_ID = 0x6464706D
 
 #: Counts up with every change of the tables; `runs/ladder.py` takes older files to it.
-VERSION = 2
+VERSION = 3
 
 metadata = MetaData()
 

@@ -1,4 +1,4 @@
-"""Evaluations as the catalogue has them: whose they are, which is the latest, which rank together."""
+"""Evaluations as the catalogue has them: whose they are, which decides, which rank together."""
 
 from __future__ import annotations
 
@@ -88,20 +88,34 @@ def test_a_training_may_evaluate_itself(home: Home) -> None:
         assert detail.row.fid == 20.0
 
 
-def test_the_fid_of_a_run_is_that_of_its_latest_evaluation(home: Home) -> None:
+def test_the_fid_of_a_run_is_that_of_its_latest_checkpoint_by_the_most_images(home: Home) -> None:
     training = make_run(home, 1)
     other = make_run(home, 2)
-    append(training, started(), evaluated(10, 30.0))
+    append(training, started(), evaluated(10, 30.0, samples=None))
+    few, many = protocol(samples=500), protocol(samples=10_000)
+
+    def fids(catalogue: Catalogue) -> list[float | None]:
+        catalogue.sync()
+        rows = sorted(catalogue.runs(), key=lambda row: row.id)
+        for row in rows:
+            decisive = catalogue.detail(row.id).decisive
+            assert row.fid == (decisive and decisive.fid)
+            told = catalogue.fid_protocols().get(row.id)
+            assert told == (decisive and decisive.fid_protocol)
+        return [row.fid for row in rows]
+
     with Catalogue(home) as catalogue:
-        catalogue.sync()
-        first = make_evaluation(home, 3, training, evaluated(5, 40.0, time=LATER))
+        make_evaluation(home, 3, training, evaluated(5, 40.0, time=LATER, samples=50_000))
         make_evaluation(home, 4, other, evaluated(10, 7.0))
-        catalogue.sync()
-        assert [row.fid for row in catalogue.runs()] == [7.0, 40.0, 7.0, 40.0]
-        shutil.rmtree(first)  # as by `rm`
-        catalogue.sync()
-        assert [row.fid for row in catalogue.runs()] == [7.0, 7.0, 30.0]
-        assert [row.id for row in catalogue.runs()] == [4, 2, 1]
+        assert fids(catalogue) == [30.0, 7.0, 40.0, 7.0]  # an earlier checkpoint decides nothing
+        best = make_evaluation(home, 5, training, evaluated(10, 8.0, samples=10_000, protocol=many))
+        assert fids(catalogue)[0] == 8.0
+        make_evaluation(home, 6, training, evaluated(10, 90.0, time=LATER, samples=500, protocol=few))
+        assert fids(catalogue)[0] == 8.0  # nor one that is later, of fewer images
+        shutil.rmtree(best)  # as by `rm`
+        assert fids(catalogue)[0] == 90.0
+        make_evaluation(home, 7, training, evaluated(20, 95.0, samples=64))
+        assert fids(catalogue)[0] == 95.0
 
 
 def test_a_sample_of_a_training_is_no_evaluation_of_it(home: Home) -> None:

@@ -102,7 +102,7 @@ def test_a_file_of_version_1_gets_the_shape_of_a_new_one(home: Home, tmp_path: P
     assert old.notice is None
     assert shapes(old) == shapes(new)
     with old.reading() as connection:
-        assert connection.exec_driver_sql("PRAGMA user_version").scalar_one() == schema.VERSION == 2
+        assert connection.exec_driver_sql("PRAGMA user_version").scalar_one() == schema.VERSION == 3
         assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
     old.close()
     new.close()
@@ -133,3 +133,33 @@ def test_what_version_1_knew_of_other_runs_is_kept(home: Home) -> None:
         catalogue.sync()
         assert [c.step for c in catalogue.detail(1).checkpoints] == [10]
         assert catalogue.find("1").loss == 0.5
+
+
+def test_from_version_2_on_the_fid_is_the_decisive_one(tmp_path: Path) -> None:
+    """What version 2 said: the newest of 500 images, whatever there was of more."""
+    home = make_home(tmp_path / "other")
+    base = make_run(home, 1, "base")
+    append(base, started(), evaluated(10, 8.0, samples=10_000), event("ended", status="finished", step=10))
+    end(base)
+    parent = {
+        "uuid": json.loads((base / "run.json").read_text())["uuid"],
+        "id": 1,
+        "name": "base",
+        "step": 10,
+    }
+    few = make_run(home, 2, "few", kind="evaluate", parent=parent)
+    late = "2026-12-24T10:00:00Z"
+    append(few, started(10), evaluated(10, 90.0, samples=500, protocol=protocol(samples=500), time=late))
+    append(few, event("ended", status="finished", step=10))
+    end(few)
+    for path in (base, few):
+        make_old(path)
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        assert catalogue.find("1").fid == 8.0
+    with sqlite3.connect(home.catalogue) as connection:
+        connection.execute("UPDATE run SET fid = 90.0")
+        connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    with Catalogue(home) as catalogue:  # without a sync
+        assert [(row.id, row.fid) for row in catalogue.runs()] == [(2, 90.0), (1, 8.0)]

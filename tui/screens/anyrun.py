@@ -181,10 +181,10 @@ class AnyRunScreen(RunActions):
         return text
 
     def _scores(self, ink: Ink) -> Text:
-        """Its latest FID; while it evaluates itself, how far that is."""
+        """Its FID; while it evaluates itself, how far that is."""
         text, detail = Text(), self._detail
-        if detail is not None and detail.evaluations:
-            text.append(" · ", style=ink.faint).append_text(fid_with_floor(detail.evaluations[-1], ink))
+        if detail is not None and detail.decisive is not None:
+            text.append(" · ", style=ink.faint).append_text(fid_with_floor(detail.decisive, ink))
         now = detail.evaluating if detail is not None else None
         if now is not None:
             text.append(" · ", style=ink.faint).append(f"evaluating: {printable(now.stage)} ", style=ink.dim)

@@ -73,8 +73,8 @@ class Preview(Background, Vertical):
         head = _head(detail.row, ink)
         if detail.error and detail.row.status in ("failed", "lost"):
             head.append(f"\n{printable(detail.error)}", style=ink.error)
-        if detail.evaluations:
-            head.append("\n").append_text(fid_with_floor(detail.evaluations[-1], ink))
+        if detail.decisive is not None:
+            head.append("\n").append_text(fid_with_floor(detail.decisive, ink))
         if detail.notes:
             head.append(f"\n{printable(detail.notes)}", style=ink.dim)
         self.query_one("#preview-head", Static).update(head)
