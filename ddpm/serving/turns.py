@@ -83,8 +83,8 @@ class Shared(nn.Module):
         self.network = network
         self._turns = turns
 
-    def forward(self, x: Tensor, timesteps: Tensor) -> Tensor:
+    def forward(self, x: Tensor, timesteps: Tensor, *told: Tensor) -> Tensor:
         if self._turns.contended and x.device.type != "cpu":
             torch.accelerator.synchronize(x.device)  # what was launched is time spent
         self._turns.pass_on()
-        return self.network(x, timesteps)
+        return self.network(x, timesteps, *told)

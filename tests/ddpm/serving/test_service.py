@@ -70,6 +70,28 @@ def test_an_image_of_a_seed_is_the_one_that_sample_draws(service: Service) -> No
     assert (to_uint8(third.done.result(30)).int() - to_uint8(alone.x_t[2:]).int()).abs().max() <= 1
 
 
+CLASSES = ("model.classes=10", "training.ema_decay=0.5", "training.steps=20", "training.checkpoint_every=10")
+GUIDED = ("sampling.guidance=2", "sampling.guidance_step=10", "training.milestone_every=10")
+
+
+@pytest.mark.parametrize("settings", [(), ("sampling.guidance=2",), GUIDED])
+def test_a_network_that_is_told_of_classes_draws_those_asked_for(
+    tmp_path: Path, settings: tuple[str, ...]
+) -> None:
+    """With no guidance, by the class, and by an earlier step; to the image that `sample` draws."""
+    config = tiny(*CLASSES, *settings, "sampling.steps=4")
+    run(config, tmp_path)
+    found = Service(checkpoint.folder(tmp_path, 20), config, device="cpu", batch_size=8, window=0.0)
+    try:
+        sampling = config.sampling.model_copy(update={"seed": 5, "labels": (3, 7)})
+        *_, alone = found.source.draw(config.model_copy(update={"sampling": sampling}), range(4))
+        job = found.generate(asked(found, '{"count": 4, "seed": 5, "labels": [3, 7]}'))
+        assert (to_uint8(job.done.result(30)).int() - to_uint8(alone.x_t).int()).abs().max() <= 1
+        assert job.done.result(30).shape == (4, 1, 8, 8)
+    finally:
+        found.close()
+
+
 def test_requests_that_want_the_same_are_computed_together_and_stay_what_they_are(service: Service) -> None:
     texts = [f'{{"count": {count}, "seed": {seed}, "steps": 3}}' for count, seed in ((2, 1), (1, 2), (3, 1))]
     alone = [service.generate(asked(service, text)).done.result(30) for text in texts]
