@@ -387,9 +387,11 @@ def _check_classes(config: Config) -> None:
             f"model.classes: a network that learns to denoise (training.objective {config.objective}) is "
             "told of none; it must be 0"
         )
+    if sampling.labels and not classes:
+        raise ValueError("sampling.labels: the network is told of no classes (model.classes is 0)")
     if sampling.labels and max(sampling.labels) >= classes:
-        known = f"0 to {classes - 1}" if classes else "none (model.classes is 0)"
-        raise ValueError(f"sampling.labels: there is no class {max(sampling.labels)}; there are {known}")
+        known = f"there are 0 to {classes - 1}"
+        raise ValueError(f"sampling.labels: there is no class {max(sampling.labels)}; {known}")
     if sampling.guidance != 1:
         _check_guidance(config)
 

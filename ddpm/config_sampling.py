@@ -56,7 +56,7 @@ class SamplingConfig(Section):
     clip: bool = Field(True, description="Cut each prediction of the image to the range of pixels")
     labels: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (),
-        description="Classes drawn, in turn, by number or name; none: every one the network is told of",
+        description="Classes drawn, in turn, by number or name; all: every one the network is told of",
     )
     guidance: float = Field(
         1.0,

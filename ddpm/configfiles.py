@@ -197,6 +197,8 @@ def _numbered(
     """The same with classes by their numbers, where names are given; and what is wrong with those."""
     sampling = values.get("sampling", {})
     labels = sampling.get("labels")
+    if labels in ("all", ["all"]):
+        return {**values, "sampling": {**sampling, "labels": []}}, []
     if not isinstance(labels, list | tuple) or not any(isinstance(label, str) for label in labels):
         return dict(values), []
     dataset = values.get("data", {}).get("dataset", fields()["data.dataset"].default)
@@ -221,11 +223,13 @@ def _numbered_one(dataset: object, label: Any) -> Any:
 def _unknown_class(dataset: object, given: str) -> str:
     names = classes.NAMES.get(dataset, ()) if isinstance(dataset, str) else ()
     if names:
-        return f"there is no class {given!r}; there are {', '.join(names)}{nearest(given, names)}"
-    told = f"{given!r} is not {fields()[LABELS].allowed}"
+        near = nearest(given.lower(), names)
+        return f"there is no class {given!r}; there are {', '.join(names)}, separated by commas{near}"
     if dataset == "folder":
-        return f"{told}; those of a folder go by number, in the order of its sub-folders"
-    return f"{told}; {dataset} has numbers alone" if dataset in fields()["data.dataset"].choices else told
+        return f"{given!r} is not the number of a class: those of a folder go by the order of its sub-folders"
+    if dataset in fields()["data.dataset"].choices:
+        return f"{given!r} is not the number of a class, and {dataset} has no names for them"
+    return f"{given!r} is not {fields()[LABELS].allowed}"
 
 
 def _mistyped(values: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -143,7 +143,7 @@ def check_weights(run: RunDirectory, step: int, config: Config) -> None:
         raise configfiles.ConfigError(
             [
                 f"sampling.guidance_step: {run.name} has no checkpoint of step {earlier} before {step}; "
-                f"there are {known} (unset, or with guidance 1, images are drawn without)"
+                f"there are {known} (--guidance-step unset, or --guidance 1, draws without)"
             ]
         )
     try:

@@ -76,7 +76,7 @@ def sample(
     for key in _acting(sampling):
         value = getattr(sampling, key)
         if value != getattr(usual, key):
-            words += [_flag(key), "unset" if value is None else configfiles.format_value(value)]
+            words += [_flag(key), _told(value)]
     return (*words, *_identity("", (), device), *home)
 
 
@@ -168,6 +168,11 @@ def _acting(sampling: SamplingConfig) -> Iterator[str]:
         of_guidance = key.startswith("guidance_") and sampling.guidance == 1
         if not of_guidance and not (key == "guidance_class" and sampling.guide is None):
             yield key
+
+
+def _told(value: Any) -> str:
+    """As the command reads it: "unset", and "all" of classes."""
+    return "unset" if value is None else configfiles.format_value(value) or "all"
 
 
 def _flag(key: str) -> str:

@@ -24,7 +24,7 @@ Number = TypeVar("Number", int, float)
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What is drawn: values of [sampling]; `label` None: every class in turn, or no class."""
+    """What is drawn: values of [sampling]; `label` None: the classes `every` in turn, or all."""
 
     sampler: str
     steps: int
@@ -32,10 +32,11 @@ class Attempt:
     count: int
     label: int | None = None
     guidance: float = 1.0
+    every: tuple[int, ...] = ()
 
     def values(self) -> dict[str, object]:
         """For `runs.live.Live.ask`."""
-        labels = [] if self.label is None else [self.label]
+        labels = list(self.every) if self.label is None else [self.label]
         return {
             "sampler": self.sampler,
             "steps": self.steps,
@@ -52,7 +53,8 @@ def first(config: Config) -> Attempt:
     steps = sampling.resolved_steps(config.diffusion.timesteps)
     label = sampling.labels[0] if len(sampling.labels) == 1 else None
     count = min(16, sampling.count)
-    return Attempt(sampling.sampler, steps, sampling.seed, count, label, sampling.guidance)
+    every = sampling.labels if label is None else ()
+    return Attempt(sampling.sampler, steps, sampling.seed, count, label, sampling.guidance, every)
 
 
 def solvers(config: Config) -> list[str]:

@@ -35,7 +35,7 @@ OPTIONS = {
     "spacing": (("--spacing",), "timesteps used: uniform, quadratic, log_snr or karras"),
     "rho": (("--rho",), "karras: above 1 denser near the image"),
     "clip": (("--clip",), "cut predicted images to the range of pixels: true or false"),
-    "labels": (("--labels",), "classes to draw, as 3,7 or cat,dog (default: all in turn)"),
+    "labels": (("--labels",), "classes to draw, as 3,7 or cat,dog, or all of them in turn"),
     "guidance": (("--guidance",), "1 none, above it more of the class, or of what training brought"),
     "guidance_step": (
         ("--guidance-step",),

@@ -162,7 +162,7 @@ def test_data_without_such_classes_is_refused(tmp_path: Path) -> None:
             "sampling.guidance: 2 needs a network that knows",
         ),
         (["sampling.labels=3,10"], "sampling.labels: there is no class 10; there are 0 to 9"),
-        (["model.classes=0", "sampling.labels=1"], "there are none (model.classes is 0)"),
+        (["model.classes=0", "sampling.labels=1"], "is told of no classes (model.classes is 0)"),
         (["sampling.guidance_from=0.7", "sampling.guidance_to=0.2"], "guidance_from: 0.7 is above"),
         (["training.objective=supervised"], "model.classes: a network that learns to denoise"),
     ],

@@ -261,7 +261,10 @@ async def test_guidance_is_asked_for_where_there_is_something_to_be_guided_by(
             assert "100 evaluations" in text_of(app)
             app.screen._edit("sampling.guidance_step", "77")
             await until(pilot, lambda: app.screen._command() is None)
-            assert app.screen._no_guide == "no such checkpoint before 200; kept are 100"
+            assert (
+                app.screen._no_guide
+                == "no such checkpoint before 200; kept are 100 (guidance 1 draws without)"
+            )
 
 
 async def test_where_the_runs_own_guide_is_missing_it_can_be_changed(home) -> None:

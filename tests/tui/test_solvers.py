@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -115,3 +116,11 @@ def test_guidance_goes_up_and_down_to_none() -> None:
         "none",
     ]
     assert solvers.guided(config_of("model.classes=10"), 2.0) == "2"
+
+
+def test_the_classes_of_the_run_are_tried_until_one_is_chosen() -> None:
+    attempt = solvers.first(config_of("model.classes=10", "sampling.labels=3,7"))
+    assert (attempt.label, attempt.values()["labels"]) == (None, [3, 7])
+    assert replace(attempt, label=5).values()["labels"] == [5]
+    assert solvers.first(config_of("model.classes=10", "sampling.labels=4")).values()["labels"] == [4]
+    assert solvers.first(config_of("model.classes=10")).values()["labels"] == []

@@ -147,7 +147,7 @@ class CheckpointScreen(LaunchScreen):
         if config.sampling.guide in (None, *there):
             return ""
         kept = ", ".join(f"{step:,}" for step in reversed(there)) or "none"
-        return f"no such checkpoint before {chosen.step:,}; kept are {kept}"
+        return f"no such checkpoint before {chosen.step:,}; kept are {kept} (guidance 1 draws without)"
 
     # -- what will happen ---------------------------------------------------------------------------
 

@@ -135,8 +135,12 @@ class LiveScreen(Place):
     def _across(self, attempt: Attempt) -> int | None:
         """Images in a row, so that the picture shows them largest; None: a row for each class."""
         assert self._config is not None
-        classes = 0 if attempt.label is not None else self._config.model.classes
-        return across(*self._room(), self._config.data.shape[1], attempt.count, classes)
+        return across(*self._room(), self._config.data.shape[1], attempt.count, self._in_turn(attempt))
+
+    def _in_turn(self, attempt: Attempt) -> int:
+        """How many are drawn in turn; 0 for one, and where none is told."""
+        told = self._config.model.classes if self._config is not None else 0
+        return 0 if attempt.label is not None or not told else len(set(attempt.every)) or told
 
     def _room(self) -> tuple[int, int]:
         """Cells that the one grid has, or will have when the table of many makes place for it."""
@@ -160,7 +164,7 @@ class LiveScreen(Place):
     def _zoom(self, count: int) -> float:
         if self._config is None:
             return 1.0
-        rows = min(self._config.model.classes, count)
+        rows = 0 if self._attempt is None else min(self._in_turn(self._attempt), count)
         columns = self._columns or (math.ceil(count / rows) if rows else None)
         return zoom(*self._room(), self._config.data.shape[1], count, columns)
 
@@ -211,7 +215,7 @@ class LiveScreen(Place):
         picture = self.query_one("#live-picture", Picture)
         names: tuple[str, ...] = ()
         if self._config is not None and self._attempt is not None and self._attempt.label is None:
-            plain = {**self._config.to_dict(), "sampling": {}}
+            plain = {**self._config.to_dict(), "sampling": {"labels": list(self._attempt.every)}}
             names = () if self._columns else classes.rows(plain, answer.count)
         picture.set_reactive(Picture.row_labels, names)  # seen with the picture, not before it
         picture.set_reactive(Picture.zoom, self._zoom(answer.count))
@@ -247,11 +251,10 @@ class LiveScreen(Place):
         if self._guidable:
             facts += [("guidance ", solvers.guided(config, attempt.guidance))]
         if config.model.classes:
-            label, dataset = attempt.label, config.data.dataset
-            facts += [("class ", "all" if label is None else classes.name(dataset, label))]
+            labels = attempt.every if attempt.label is None else (attempt.label,)
+            named = ", ".join(classes.name(config.data.dataset, label) for label in labels)
+            facts += [("class ", named or "all")]
         facts += [("seed ", str(attempt.seed))]
-        if alone:
-            facts += [("images ", str(attempt.count))]
         for place, (name, value) in enumerate(facts):
             text.append(" · " if place else "", style=ink.faint).append(name, style=ink.dim)
             text.append(value, style=f"bold {ink.strong}")
@@ -271,7 +274,8 @@ class LiveScreen(Place):
             return text.append(f"  step {now.done:,} of {now.total:,}", style=ink.dim)
         if self._drawn is None or self._asked:
             return Text("Drawing …", style=ink.dim)
-        text = Text(cost(self._drawn, None), style=ink.text)
+        count = self._drawn.count
+        text = Text(f"{count} image{'' if count == 1 else 's'} · {cost(self._drawn, None)}", style=ink.text)
         return text.append(f" · {printable(self._device)}", style=ink.dim)
 
     def _compared(self, ink: Ink) -> Text:

@@ -47,7 +47,10 @@ def test_what_cannot_guide_is_refused_before_anything_starts(home: Path) -> None
     for verb in ("sample", "evaluate"):
         assert there in refused(home, verb, "base", "--guidance", "2", "--guidance-step", "7")
     of_itself = refused(home, "sample", "base@10", "--guidance", "2", "--guidance-step", "10")
-    assert "no checkpoint of step 10 before 10; there are none (unset, or with guidance 1" in of_itself
+    assert (
+        "no checkpoint of step 10 before 10; there are none (--guidance-step unset, or --guidance 1"
+        in of_itself
+    )
     nowhere = call(home, "sample", "base@7", "--guidance", "2", "--guidance-step", "5")
     assert "base (#1) has no whole checkpoint of step 7; there are: 10, 20" in nowhere.stderr
     assert "--guidance-step: there is no guidance" in refused(home, "sample", "base", "--guidance-step", "10")
@@ -122,7 +125,7 @@ def test_of_a_guided_training_any_step_can_be_used(home: Path, tmp_path: Path) -
     for words in (("--guidance", "1"), ("--guidance", "1", "--guidance-step", "unset")):
         done = call(own, "sample", "base@10", "-n", "2", *words)
         assert done.returncode == 0, done.stderr
-    assert "with guidance 1, images are drawn without" in refused(own, "sample", "base@10")
+    assert "--guidance 1, draws without" in refused(own, "sample", "base@10")
     image = (
         next(run.path for run in directory.all(find(str(own))) if run.kind == "sample") / "images/000000.png"
     )
