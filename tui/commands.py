@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from ddpm import configfiles
 from ddpm.config import Config, LikelihoodConfig, RestorationConfig, SamplingConfig
@@ -101,7 +102,7 @@ def evaluate(
             if key == "companions":
                 words.append(f"--{'' if value else 'no-'}{key}")
             else:
-                words += [_flag(key), "unset" if value is None else configfiles.format_value(value)]
+                words += [_flag(key), _told(value)]
     return (*words, *home)
 
 

@@ -121,3 +121,14 @@ def test_likelihood_measures_the_same(settings, usual) -> None:
     said = given(args, [f"likelihood.{key}" for key in likelihood_verb.OPTIONS])
     assert args.run == "7@200"
     assert configfiles.override(base, said) == wanted
+
+
+def test_all_classes_are_called_so() -> None:
+    usual = configfiles.override(
+        configfiles.resolve("mnist")[0], ["model.classes=10", "sampling.labels=3", "sampling.count=4"]
+    )
+    every = configfiles.override(usual, ["sampling.labels=all"])
+    command = commands.sample("1", 20, every.sampling, usual.sampling)
+    assert command[-2:] == ("--labels", "all")
+    said = given(parsed(sample_verb, command), (f"sampling.{key}" for key in sample_verb.OPTIONS))
+    assert configfiles.override(usual, said) == every
