@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
@@ -109,7 +111,7 @@ class ConfigField(Widget):
     def _problem_rows(self) -> list[str]:
         if not self.problem:
             return []
-        return wrapped("✕ " + printable(self.problem), max(self.size.width - LABEL_WIDTH, 20))
+        return by_words("✕ " + printable(self.problem), max(self.size.width - LABEL_WIDTH, 20))
 
     def render(self) -> Content:
         """What stands around the editor, which lies above it."""
@@ -122,3 +124,9 @@ class ConfigField(Widget):
         for row in self._problem_rows():
             parts.append(("\n" + " " * LABEL_WIDTH + row, "$error"))
         return Content.assemble(*parts)
+
+
+def by_words(text: str, room: int) -> list[str]:
+    """Rows of at most `room` cells, broken between words where they have room."""
+    lines = textwrap.wrap(text, room, break_on_hyphens=False)
+    return [part for line in lines for part in wrapped(line, room)]  # of wide characters fewer fit

@@ -6,9 +6,10 @@ import pytest
 from textual.pilot import Pilot
 
 from ddpm.configfiles import build, resolve
+from runs.text import width
 from tests.tui.widgets.hosts import Host, until
 from tui.widgets.choice import Choice
-from tui.widgets.config_field import ConfigField
+from tui.widgets.config_field import ConfigField, by_words
 from tui.widgets.config_form import ConfigForm, asked
 
 BASE = build({"data": {"dataset": "cifar10"}})
@@ -194,3 +195,13 @@ async def test_what_is_typed_faster_than_it_is_read_is_not_lost() -> None:
             assert (steps.value, channels.value) == ("20", "96")
         assert form.changes() == ["model.channels=96", "training.steps=20"]
         assert len(app.seen) <= 2, "the fields write each other's texts back and forth"
+
+
+@pytest.mark.parametrize("room", [20, 28, 60])
+def test_a_problem_breaks_between_words(room: int) -> None:
+    problem = "there is no class 'cta'; there are airplane, automobile, bird, cat and " + "日本語" * 12
+    rows = by_words(problem, room)
+    assert "".join(rows).replace(" ", "") == problem.replace(" ", "")
+    assert len(rows) > 1
+    assert all(width(line) <= room for line in rows)
+    assert all(any(word in line.split() for line in rows) for word in problem.split()[:-1])
