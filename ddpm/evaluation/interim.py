@@ -46,7 +46,11 @@ class Interim:
                 Examiner,
             )  # here, as few trainings need all that comes with it
 
-            self._examiner = Examiner(config, places, device, stopped)
+            # Not compiled: to give up a compilation drops every other too, that of the learning network.
+            sampling = config.sampling.model_copy(update={"compile": "off"})
+            self._examiner = Examiner(
+                config.model_copy(update={"sampling": sampling}), places, device, stopped
+            )
 
     @property
     def wanted(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from torch import Tensor
 
 from ddpm import checkpoint, subject
@@ -86,6 +87,17 @@ def test_weights_are_the_same_with_and_without(
     assert not of_kind(events, Evaluating)
     assert not of_kind(events, Evaluated)
     assert blobs(tmp_path, 8) == undisturbed.weights
+
+
+def test_it_compiles_nothing_to_draw_by(
+    tmp_path: Path, kept: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A compilation that fails would drop all that is compiled, and with it the network that learns."""
+    asked: list[object] = []
+    monkeypatch.setattr(torch, "compile", lambda network, **_: asked.append(network) or network)
+    events = list(training(tmp_path, kept, "sampling.compile=on"))
+    assert len(scored(events)) == 3
+    assert (asked, notices(events)) == ([], [])
 
 
 def test_time_for_evaluating_counts_for_no_step(tmp_path: Path, kept: Places) -> None:
