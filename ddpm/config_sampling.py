@@ -30,6 +30,24 @@ def network_evaluations(sampler: str, steps: int, *, guided: bool) -> int:
     return 2 * asked if guided else asked
 
 
+def idle(sampling: SamplingConfig, classes: int) -> dict[str, str]:
+    """Why keys do nothing as the others are, of a network that is told of so many classes."""
+    found, unguided = {}, "there is no guidance (guidance is 1)"
+    if sampling.eta > 0 and sampling.sampler not in WITH_NOISE:
+        found["eta"] = f"{sampling.sampler} has no choice of fresh noise; {', '.join(WITH_NOISE)} have"
+    if sampling.spacing != "karras":
+        found["rho"] = f"it is of spacing karras, not of {sampling.spacing}"
+    if sampling.guidance == 1:
+        found |= dict.fromkeys(("guidance_from", "guidance_to"), unguided)
+        if sampling.guidance_step is not None:
+            found["guidance_step"] = unguided
+    if sampling.guide is None:
+        found["guidance_class"] = "it is of guidance_step, with guidance"
+    elif not classes:
+        found["guidance_class"] = "the network is told of no classes"
+    return found
+
+
 class SamplingConfig(Section):
     """How images are drawn, for grids while training and by `sample`."""
 

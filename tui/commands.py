@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ddpm import configfiles
-from ddpm.config import Config, LikelihoodConfig, RestorationConfig, SamplingConfig
+from ddpm.config import Config, LikelihoodConfig, RestorationConfig
+from ddpm.config_sampling import idle
 from runs import home as homes
 
 PROGRAM = "ddpm-tui"
@@ -66,17 +67,17 @@ SAMPLING = (
 def sample(
     run: str,
     step: int,
-    sampling: SamplingConfig,
-    usual: SamplingConfig,
+    config: Config,
+    usual: Config,
     *,
     device: str = "auto",
     home: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Of a run's checkpoint; what is as `usual` in the run's configuration needs no word."""
-    words = [PROGRAM, "sample", f"{run}@{step}", "-n", str(sampling.count)]
-    for key in _acting(sampling):
-        value = getattr(sampling, key)
-        if value != getattr(usual, key):
+    words = [PROGRAM, "sample", f"{run}@{step}", "-n", str(config.sampling.count)]
+    for key in _acting(config):
+        value = getattr(config.sampling, key)
+        if value != getattr(usual.sampling, key):
             words += [_flag(key), _told(value)]
     return (*words, *_identity("", (), device), *home)
 
@@ -92,7 +93,7 @@ def evaluate(
     """Of a run's checkpoint; what is as `usual` in the run's configuration needs no word."""
     words = [PROGRAM, "evaluate", f"{run}@{step}", "-n", str(config.evaluation.samples)]
     for section, keys in (
-        ("sampling", _acting(config.sampling)),
+        ("sampling", _acting(config)),
         ("evaluation", ("reference", "convention", "companions", "weights", "classifier")),
     ):
         for key in keys:
@@ -163,12 +164,10 @@ def shell(command: Sequence[str]) -> str:
     return shlex.join(command)
 
 
-def _acting(sampling: SamplingConfig) -> Iterator[str]:
+def _acting(config: Config) -> list[str]:
     """Those of SAMPLING that do something beside the others: the command refuses what does not."""
-    for key in SAMPLING:
-        of_guidance = key.startswith("guidance_") and sampling.guidance == 1
-        if not of_guidance and not (key == "guidance_class" and sampling.guide is None):
-            yield key
+    without = idle(config.sampling, config.model.classes)
+    return [key for key in SAMPLING if key not in without]
 
 
 def _told(value: Any) -> str:

@@ -11,11 +11,15 @@ from ddpm import configfiles
 from ddpm.classes import NAMES
 from ddpm.config import Config, RestorationConfig, SamplingConfig, Section
 from ddpm.config_restoration import misplaced
+from ddpm.config_sampling import idle
 from ddpm.configfiles import ConfigError
 from ddpm.restoration.restoring import check_task
 from ddpm.serving.limits import Limits, Refusal, TooMuch
 
-GENERATE = ("count", "seed", "sampler", "steps", "eta", "spacing", "rho", "clip", "labels", "guidance")
+GENERATE = (
+    *("count", "seed", "sampler", "steps", "eta", "spacing", "rho", "clip", "labels"),
+    *("guidance", "guidance_class", "guidance_from", "guidance_to"),
+)
 RESTORE = tuple(key for key in RestorationConfig.model_fields if key not in ("count", "batch_size"))
 #: Images are numbered by 32 bits.
 _NUMBERS = 2**32
@@ -43,6 +47,9 @@ class Generation:
             own.clip,
             own.labels,
             own.guidance,
+            own.guidance_class,
+            own.guidance_from,
+            own.guidance_to,
         )
 
     @property
@@ -60,6 +67,9 @@ def generation(body: bytes, config: Config, limits: Limits) -> Generation:
     values = config.model_dump()
     values["sampling"].update({"count": 1, **given})
     found = _checked(lambda: configfiles.build(values))
+    for key, reason in idle(found.sampling, found.model.classes).items():
+        if getattr(found.sampling, key) != getattr(config.sampling, key):  # clients may send every default
+            raise Refusal(f"{key}: {reason}")
     count = found.sampling.count
     if isinstance(first, bool) or not isinstance(first, int) or not 0 <= first <= _NUMBERS - count:
         raise Refusal(f"first: {first!r} is not a whole number, at least 0, below 2^32")

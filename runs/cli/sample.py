@@ -68,21 +68,10 @@ def arguments(parser: Parser) -> None:
 
 def check_acting(args: argparse.Namespace, config: Config) -> None:
     """UsageError for an option given that does nothing beside the others: what the run has may stand."""
-    from ddpm.config_sampling import WITH_NOISE
+    from ddpm.config_sampling import idle
 
-    sampling, unguided = config.sampling, "there is no guidance; --guidance asks for it"
-    idle = {
-        "eta": sampling.eta > 0 and sampling.sampler not in WITH_NOISE
-        and f"{sampling.sampler} has no choice of fresh noise; {', '.join(WITH_NOISE)} have",
-        "rho": sampling.spacing != "karras" and f"it is of --spacing karras, not of {sampling.spacing}",
-        "guidance_step": sampling.guidance == 1 and sampling.guidance_step is not None and unguided,
-        "guidance_class": (sampling.guide is None and "it is of --guidance-step, with --guidance")
-        or (not config.model.classes and "the network is told of no classes"),
-        "guidance_from": sampling.guidance == 1 and unguided,
-        "guidance_to": sampling.guidance == 1 and unguided,
-    }  # fmt: skip
-    for key, reason in idle.items():
-        if reason and getattr(args, f"sampling.{key}") is not None:
+    for key, reason in idle(config.sampling, config.model.classes).items():
+        if getattr(args, f"sampling.{key}") is not None:
             raise UsageError(f"{OPTIONS[key][0][0]}: {reason}")
 
 

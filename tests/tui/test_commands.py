@@ -72,11 +72,11 @@ def test_what_is_usual_needs_no_word() -> None:
 )
 def test_sample_draws_the_same_images(settings) -> None:
     base, _ = configfiles.resolve("digits")
-    wanted = configfiles.override(base, settings).sampling
-    args = parsed(sample_verb, commands.sample("7", 200, wanted, base.sampling))
+    wanted = configfiles.override(base, settings)
+    args = parsed(sample_verb, commands.sample("7", 200, wanted, base))
     said = given(args, [f"sampling.{key}" for key in sample_verb.OPTIONS])
     assert args.run == "7@200"
-    assert configfiles.override(base, said).sampling == wanted
+    assert configfiles.override(base, said) == wanted
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_all_classes_are_called_so() -> None:
         configfiles.resolve("mnist")[0], ["model.classes=10", "sampling.labels=3", "sampling.count=4"]
     )
     every = configfiles.override(usual, ["sampling.labels=all"])
-    command = commands.sample("1", 20, every.sampling, usual.sampling)
+    command = commands.sample("1", 20, every, usual)
     assert command[-2:] == ("--labels", "all")
     said = given(parsed(sample_verb, command), (f"sampling.{key}" for key in sample_verb.OPTIONS))
     assert configfiles.override(usual, said) == every

@@ -197,6 +197,30 @@ async def test_what_cannot_be_drawn_is_told_at_the_field(home) -> None:
         assert len(list(home.runs.iterdir())) == 1
 
 
+async def test_only_solvers_that_the_network_can_be_drawn_with_are_offered(home) -> None:
+    make_run(home, "alpha")
+    async with opened(home) as (app, pilot):
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(app.screen, SampleScreen) and app.screen._command())
+        row = next(row for row in app.screen.query(ConfigField) if row.spec.key == "sampling.sampler")
+        offered = {value for value, _ in row.editor.options}
+        assert {"ddim", "unipc"} <= offered
+        assert "consistency" not in offered
+
+
+async def test_a_setting_that_does_nothing_says_why_and_is_no_word_of_the_command(home) -> None:
+    make_run(home, "alpha")
+    async with opened(home, (160, 40)) as (app, pilot):
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(app.screen, SampleScreen) and app.screen._command())
+        app.screen._edit("sampling.eta", "0.5")
+        await until(pilot, lambda: "--eta" in app.screen._command())
+        assert "no choice of fresh noise" not in text_of(app)
+        app.screen._edit("sampling.sampler", "unipc")
+        await until(pilot, lambda: "unipc has no choice of fresh noise" in text_of(app))
+        assert "--eta" not in app.screen._command()
+
+
 async def test_a_run_without_checkpoints_says_so(home) -> None:
     make_run(home, "alpha", checkpoints=0)
     async with opened(home) as (app, pilot):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -16,10 +17,11 @@ from textual.widgets import Button, OptionList, Static
 
 from ddpm import averages, configfiles
 from ddpm.config import Config
+from ddpm.config_sampling import idle
 from runs import humanize
 from runs.rows import CheckpointRow, RunDetail, RunRow
 from runs.text import printable
-from tui import commands
+from tui import commands, solvers
 from tui.screens.launching import LaunchScreen
 from tui.widgets.config_edits import ConfigEdits
 from tui.widgets.config_field import ConfigField
@@ -89,8 +91,11 @@ class CheckpointScreen(LaunchScreen):
         return {section: dict(values) for section, values in (self._like or {}).items()}
 
     def _rows(self, edits: ConfigEdits) -> list[ConfigField]:
-        specs = configfiles.fields()
-        left_out = self._not_asked(self._trained) if self._trained is not None else set()
+        trained = self._trained
+        assert trained is not None
+        specs, left_out = dict(configfiles.fields()), self._not_asked(trained)
+        drawn_by = tuple(solvers.solvers(trained))  # consistency takes a network of its own
+        specs["sampling.sampler"] = replace(specs["sampling.sampler"], choices=drawn_by)
         return [ConfigField(specs[key], edits.texts[key]) for key in self.FIELDS if key not in left_out]
 
     def _not_asked(self, trained: Config) -> set[str]:
@@ -175,12 +180,13 @@ class CheckpointScreen(LaunchScreen):
         self.keys_changed()
 
     def _show_field(self, row: ConfigField, edits: ConfigEdits) -> None:
-        key = row.spec.key
+        key, config = row.spec.key, edits.config
+        without = idle(config.sampling, config.model.classes) if config is not None else {}
         note = f"the run's: {printable(edits.base_text(key))}"
         problem = edits.problems.get(key, "")
         if key == "sampling.guidance_step":
             problem = problem or self._no_guide
-        row.show(edits.changed(key), note, problem)
+        row.show(edits.changed(key), note, problem, without.get(key.removeprefix("sampling."), ""))
 
     def _show_what(self) -> None:
         config = self._config

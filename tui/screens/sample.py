@@ -40,8 +40,8 @@ class SampleScreen(CheckpointScreen):
         return commands.sample(
             str(self._run.id),
             checkpoint.step,
-            config.sampling,
-            self._trained.sampling,
+            config,
+            self._trained,
             home=self.cockpit.home_option,
         )
 

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from ddpm.configfiles import FieldSpec
+from ddpm.configvalues import LABELS
 from runs.text import printable, shorten, width
 from tui.widgets.choice import Choice
 from tui.widgets.log_lines import wrapped
@@ -54,7 +55,7 @@ class ConfigField(Widget):
     def __init__(self, spec: FieldSpec, text: str) -> None:
         super().__init__()
         self.spec = spec
-        self._note = ""
+        self._note = self._idle = ""
         self.editor = self._make_editor(spec, text)
 
     def _make_editor(self, spec: FieldSpec, text: str) -> Input | Choice:
@@ -64,7 +65,7 @@ class ConfigField(Widget):
             options = [("", "unset")] if spec.optional else []
             return Choice([*options, *((c, c) for c in spec.choices)], text, classes="editor")
         kind = "editor -text" if spec.kind == "text" else "editor"
-        placeholder = "unset" if spec.optional else ""
+        placeholder = "unset" if spec.optional else "all" if spec.key == LABELS else ""
         return FieldInput(text, placeholder=placeholder, select_on_focus=False, classes=kind)
 
     def compose(self) -> ComposeResult:
@@ -80,11 +81,11 @@ class ConfigField(Widget):
         if self.editor.value != text:
             self.editor.value = text
 
-    def show(self, changed: bool, note: str, problem: str) -> None:
-        """Whether its text differs from the preset, what the preset says, and what is wrong. The text is the
-        person's who types it, and not touched."""
-        if note != self._note:
-            self._note = note
+    def show(self, changed: bool, note: str, problem: str, idle: str = "") -> None:
+        """Whether its text differs from the preset, what the preset says, what is wrong, and why it does
+        nothing as the others are. The text is the person's who types it, and not touched."""
+        if (note, idle) != (self._note, self._idle):
+            self._note, self._idle = note, idle
             self.refresh()
         self.changed, self.problem = changed, problem
 
@@ -117,10 +118,12 @@ class ConfigField(Widget):
         """What stands around the editor, which lies above it."""
         name = self.spec.key.partition(".")[2]
         label = shorten(("• " if self.changed else "  ") + name, LABEL_WIDTH - 1).ljust(LABEL_WIDTH)
-        parts = [(label, "bold $accent" if self.changed else "$foreground 80%")]
+        usual = "bold $accent" if self.changed else "$foreground 80%"
+        parts = [(label, "$foreground 50%" if self._idle else usual)]
         before = self.editor.size.width + 2
-        if self.changed and width(self._note) <= self.size.width - LABEL_WIDTH - before:
-            parts += [(" " * before, ""), (self._note, "$foreground 50%")]
+        note = self._idle or (self._note if self.changed else "")
+        if width(note) <= self.size.width - LABEL_WIDTH - before:
+            parts += [(" " * before, ""), (note, "$foreground 50%")]
         for row in self._problem_rows():
             parts.append(("\n" + " " * LABEL_WIDTH + row, "$error"))
         return Content.assemble(*parts)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,6 +43,10 @@ def asked(service: Service, body: str) -> requests.Generation:
     return requests.generation(body.encode(), service.config, service.limits)
 
 
+def schema(service: Service) -> dict[str, Any]:
+    return requests.generate_schema(service.config, service.limits)
+
+
 def png(height: int = 8, width: int = 8, seed: int = 0) -> bytes:
     file = io.BytesIO()
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
@@ -74,18 +80,31 @@ CLASSES = ("model.classes=10", "training.ema_decay=0.5", "training.steps=20", "t
 GUIDED = ("sampling.guidance=2", "sampling.guidance_step=10", "training.milestone_every=10")
 
 
-@pytest.mark.parametrize("settings", [(), ("sampling.guidance=2",), GUIDED])
+INTERVAL = {"guidance": 2.0, "guidance_from": 0.1, "guidance_to": 0.6}
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ((), {}),
+        (("sampling.guidance=2",), {}),
+        ((), INTERVAL),
+        (GUIDED, {}),
+        (GUIDED, {**INTERVAL, "guidance_class": False}),
+    ],
+)
 def test_a_network_that_is_told_of_classes_draws_those_asked_for(
-    tmp_path: Path, settings: tuple[str, ...]
+    tmp_path: Path, settings: tuple[str, ...], told: dict[str, Any]
 ) -> None:
     """With no guidance, by the class, and by an earlier step; to the image that `sample` draws."""
     config = tiny(*CLASSES, *settings, "sampling.steps=4")
     run(config, tmp_path)
     found = Service(checkpoint.folder(tmp_path, 20), config, device="cpu", batch_size=8, window=0.0)
     try:
-        sampling = config.sampling.model_copy(update={"seed": 5, "labels": (3, 7)})
+        sampling = config.sampling.model_copy(update={"seed": 5, "labels": (3, 7), **told})
         *_, alone = found.source.draw(config.model_copy(update={"sampling": sampling}), range(4))
-        job = found.generate(asked(found, '{"count": 4, "seed": 5, "labels": [3, 7]}'))
+        body = json.dumps({"count": 4, "seed": 5, "labels": [3, 7], **told})
+        job = found.generate(asked(found, body))
         assert (to_uint8(job.done.result(30)).int() - to_uint8(alone.x_t).int()).abs().max() <= 1
         assert job.done.result(30).shape == (4, 1, 8, 8)
     finally:
@@ -187,11 +206,28 @@ def test_what_is_refused(
         ('{"first": -1}', "first: -1 is not a whole number"),
         ('{"steps": 100000}', "steps: 100000 is above"),
         ('{"ema": false}', "'ema': no such option"),
+        ('{"guidance_to": 0.5}', "guidance_to: there is no guidance"),
+        ('{"sampler": "unipc", "eta": 0.5}', "eta: unipc has no choice of fresh noise"),
     ],
 )
 def test_what_cannot_be_generated(service: Service, body: str, message: str) -> None:
     with pytest.raises(Refusal, match=message):
         asked(service, body)
+
+
+def test_a_client_may_send_every_default(service: Service) -> None:
+    usual = {key: one["default"] for key, one in schema(service)["properties"].items()}
+    assert asked(service, json.dumps(usual)) == asked(service, "{}")
+
+
+def test_what_is_guided_elsewhere_is_computed_apart(service: Service) -> None:
+    """The requests' keys tell, without a network that is told of classes."""
+    config = tiny(*CLASSES, "sampling.guidance=2")
+    keys = {
+        requests.generation(body, config, service.limits).key
+        for body in (b"{}", b'{"guidance_to": 0.5}', b'{"guidance_from": 0.5}')
+    }
+    assert len(keys) == 3
 
 
 def test_a_short_request_does_not_wait_for_a_long_one(service: Service) -> None:

@@ -33,7 +33,7 @@ REFUSED = [
     ),
     (["base", "--steps", "5000"], 2, "sampling.steps: 5000 is above diffusion.timesteps"),
     (["base", "--sampler", "unipc", "--eta", "1"], 2, "--eta: unipc has no choice of fresh noise"),
-    (["base", "--rho", "3"], 2, "--rho: it is of --spacing karras, not of uniform"),
+    (["base", "--rho", "3"], 2, "--rho: it is of spacing karras, not of uniform"),
     (["base", "--guidance-from", "0.5"], 2, "--guidance-from: there is no guidance"),
     (["base", "--device", "cuda 9"], 2, "--device: 'cuda 9' is not a device"),
     (["base", "--name", "last"], 2, "'last' cannot be a name"),
