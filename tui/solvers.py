@@ -76,9 +76,14 @@ def guidable(config: Config) -> bool:
 
 
 def guided(config: Config, guidance: float) -> str:
-    """ "3 by 8,000": how much, and by which earlier step."""
-    step = config.sampling.guidance_step
-    return "none" if guidance == 1 else f"{guidance:g}" + (f" by {step:,}" if step else "")
+    """ "3 by 8,000 to 0.8": how much, by which earlier step, and in which part of the timesteps."""
+    if guidance == 1:
+        return "none"
+    sampling = config.sampling
+    by = f" by {sampling.guidance_step:,}" if sampling.guidance_step else ""
+    start = f" from {sampling.guidance_from:g}" if sampling.guidance_from > 0 else ""
+    end = f" to {sampling.guidance_to:g}" if sampling.guidance_to < 1 else ""
+    return f"{guidance:g}{by}{start}{end}"
 
 
 def _goes(config: Config, sampler: str) -> bool:

@@ -118,6 +118,12 @@ def test_guidance_goes_up_and_down_to_none() -> None:
     assert solvers.guided(config_of("model.classes=10"), 2.0) == "2"
 
 
+def test_where_the_guidance_begins_and_ends_is_told() -> None:
+    within = config_of("model.classes=10", "sampling.guidance_from=0.1", "sampling.guidance_to=0.8")
+    assert solvers.guided(within, 2.5) == "2.5 from 0.1 to 0.8"
+    assert solvers.guided(within, 1.0) == "none"
+
+
 def test_the_classes_of_the_run_are_tried_until_one_is_chosen() -> None:
     attempt = solvers.first(config_of("model.classes=10", "sampling.labels=3,7"))
     assert (attempt.label, attempt.values()["labels"]) == (None, [3, 7])
