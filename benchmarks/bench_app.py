@@ -55,7 +55,7 @@ class Terminal:
     """The app in a pseudo-terminal of its own."""
 
     def __init__(self, home: Path, size: tuple[int, int]) -> None:
-        code = "import sys; from runs.cli.main import main; sys.exit(main(sys.argv[1:]))"
+        code = "from runs.cli.main import command; command()"
         self.begin = time.perf_counter()
         self.pid, self.file = pty.fork()
         if self.pid == 0:
@@ -109,7 +109,7 @@ def measure(home: Home, times: int, size: tuple[int, int], title: str) -> None:
     keys: dict[str, list[float]] = {what: [] for what, _, _ in KEYS}
     for _ in range(times):
         terminal = Terminal(home.path, size)
-        frames.append(terminal.read_until(b"img/s"))
+        frames.append(terminal.read_until(b"status"))
         rows.append(terminal.read_until(b"runs"))
         terminal.quiet(0.6)
         for what, key, wanted in KEYS:

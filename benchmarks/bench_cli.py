@@ -21,7 +21,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ddpm-bench-") as folder:
         history.write(Home(Path(folder)), chosen.runs, rows=20)
-        command = "import sys; from runs.cli.main import main; sys.exit(main(sys.argv[1:]))"
+        command = "from runs.cli.main import command; command()"
 
         def call(*arguments: str) -> float:
             return milliseconds(python("-c", command, "--home", folder, *arguments), chosen.times)

@@ -6,11 +6,14 @@ A verb's module is imported only when the verb is called, so `--help` costs next
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import sys
+import threading
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from runs.cli.parser import INTERRUPTED, USAGE, Parser, fail, near
 
@@ -82,6 +85,28 @@ ddpm-tui ls
 ddpm-tui sample first -n 16 --out digits.png
 ddpm-tui evaluate first
 """
+
+
+def command() -> NoReturn:
+    """The program `ddpm-tui`: `main`, and a quick end.
+
+    To take the interpreter apart, object by object, takes 50 ms more of `ls` and 200 after `q` in the app.
+    """
+    _open_closed_streams()
+    status = main()
+    if threading.active_count() > 1:  # somebody still works
+        sys.exit(status)
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _open_closed_streams() -> None:
+    """`>&-`: what is printed goes nowhere, rather than into a file that would be opened under its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -201,4 +226,4 @@ def _help() -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    command()

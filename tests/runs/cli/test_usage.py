@@ -1,8 +1,10 @@
 """Bad usage: one clear line that names what was given and what is allowed, a hint, and exit status 2."""
 
 import os
+import shlex
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -202,6 +204,28 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
         preexec_fn=lambda: signal.signal(signal.SIGPIPE, signal.SIG_DFL),
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_error(tmp_path: Path, closed: str) -> None:
+    """And no file of the home is opened under their numbers, which prints would go to."""
+    record(find(str(tmp_path)), "first")
+    line = shlex.join(argv(tmp_path, "ls"))
+    done = subprocess.run(["sh", "-c", f"{line} {closed}"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert ("first" in done.stdout) == (">&-" not in closed.replace("2>&-", ""))
+
+
+@pytest.mark.parametrize(("words", "status"), [(["presets"], 0), (["show", "nothing"], 1), (["nonsense"], 2)])
+def test_the_program_ends_as_main_does_after_what_is_to_be_done_at_the_end(
+    tmp_path: Path, words: list[str], status: int
+) -> None:
+    code = "import atexit; from runs.cli.main import command; atexit.register(print, 'last'); command()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--home", str(tmp_path), *words], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout[-5:]) == (status, "last\n")
 
 
 def test_a_terminal_of_few_characters_gets_stand_ins(tmp_path: Path) -> None:
