@@ -94,8 +94,8 @@ def command() -> NoReturn:
     """
     _open_closed_streams()
     status = main()
-    if threading.active_count() > 1:  # somebody still works
-        sys.exit(status)
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        sys.exit(status)  # which waits for them
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
