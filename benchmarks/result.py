@@ -1,12 +1,13 @@
 """What a training has reached, as docs/results/ keeps it: figures, samples, weights.
 
-    python -m benchmarks.result RUN NAME [--home DIR] [--out docs/results]
+    python -m benchmarks.result RUN NAME [--seeds RUN…] [--home DIR] [--out docs/results]
 
 RUN is a training whose last checkpoint was evaluated in both conventions (`ddpm-tui evaluate RUN`, and the
 same with `--convention pytorch-fid`). Writes NAME.json, NAME.png (the first samples of the
 evaluation) and NAME/, the averaged weights in bfloat16, which `ddpm-tui import NAME/` takes and which draw as
 they did for the evaluation. Of evaluations in one convention the one with the most images counts, of those
-the latest. What was not measured is null.
+the latest. What was not measured is null. `--seeds` are trainings that differ by their seed alone, evaluated
+alike: their FID is told beside.
 """
 
 from __future__ import annotations
@@ -98,6 +99,7 @@ def summary(
         "note": training.notes,
         "command": " && ".join(shlex.join(command) for command in commands),
         "seeds": [config.training.seed],
+        "fid_of_seeds": {str(config.training.seed): main.fid},
         "packages": training.provenance.get("packages"),
         "fid_over_images": sorted(
             [found.images_seen, found.fid, found.samples, of[id(found)][0]]
@@ -136,6 +138,34 @@ def gather(catalogue: Catalogue, reference: str) -> tuple[dict[str, Any], Path]:
     return told, places[id(main)]  # without one `summary` has ended the program
 
 
+def add_seed(told: dict[str, Any], config: Config, catalogue: Catalogue, reference: str) -> None:
+    """Adds the FID of a training that is configured likewise but for the seed. Ends the program where it is
+    not, or was not evaluated as `told` says."""
+    other = catalogue.detail(catalogue.find(reference).id)
+    name, theirs = other.row.name, configfiles.load(Path(other.row.path) / "config.toml")
+    seed = theirs.training.seed
+    if seed in told["seeds"] or any(
+        _but_for_seed(config, part) != _but_for_seed(theirs, part)
+        for part in ("data", "model", "diffusion", "training")
+    ):
+        sys.exit(f"{name} is not the same training but for its seed ({seed})")
+    alike = [row for row in other.evaluations if _of_fid(row.protocol) == _of_fid(told["protocol"])]
+    found = decisive(alike, told["steps"], "tensorflow")
+    if found is None:
+        sys.exit(f"{name} was not evaluated at step {told['steps']} by the same protocol")
+    told["fid_of_seeds"][str(seed)] = found.fid
+    told["seeds"].append(seed)
+
+
+def _but_for_seed(config: Config, section: str) -> dict[str, Any]:
+    return {key: value for key, value in config.model_dump()[section].items() if key != "seed"}
+
+
+def _of_fid(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """Companions do not change it."""
+    return {key: value for key, value in protocol.items() if key != "companions"}
+
+
 def drawing(evaluation: Path) -> list[str]:
     """Settings that make the weights draw as they did for an evaluation."""
     sampling = configfiles.load(evaluation / "config.toml").sampling
@@ -147,6 +177,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("run")
     parser.add_argument("name")
+    parser.add_argument("--seeds", nargs="+", default=[], metavar="RUN", help="the same of other seeds")
     parser.add_argument("--home")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     args = parser.parse_args()
@@ -155,6 +186,8 @@ def main() -> None:
         catalogue.sync()
         told, evaluation = gather(catalogue, args.run)
         trained = RunDirectory(Path(catalogue.find(args.run).path))
+        for reference in args.seeds:
+            add_seed(told, configfiles.load(trained.path / "config.toml"), catalogue, reference)
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / f"{args.name}.json").write_text(json.dumps(told, indent=1) + "\n")
     picture = evaluation / "samples" / "grid.png"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.result import drawing, evaluations, gather, training_hours
+from benchmarks.result import add_seed, drawing, evaluations, gather, training_hours
 from ddpm import configfiles, schedules
 from ddpm.samplers.levels import time_grid
 from ddpm.sampling import NetworkDenoiser
@@ -43,13 +43,17 @@ def home(tmp_path: Path) -> Home:
     return home
 
 
-def judged(home: Home, number: int, step: int, fid: float, convention: str, count: int, **more: Any) -> None:
-    subject = json.loads((home.runs / "0001-digits/run.json").read_text())
+def judged(
+    home: Home, number: int, step: int, fid: float, convention: str, count: int,
+    of: str = "0001-digits", companions: bool = True, **more: Any,
+) -> None:  # fmt: skip
+    subject = json.loads((home.runs / of / "run.json").read_text())
     parent = {key: subject[key] for key in ("uuid", "id", "name")} | {"step": step}
     path = make_run(
         home, number, kind="evaluate", parent=parent, command=["ddpm-tui", "evaluate", f"{number}"]
     )
     how = protocol(samples=count)
+    how["companions"] = how["companions"] if companions else None
     how["features"] = how["features"] | {"convention": convention}
     append(path, started(step), evaluated(step, fid, samples=count, protocol=how, **more))
 
@@ -72,7 +76,55 @@ def test_the_summary_is_of_the_last_step_and_the_most_images(home: Home) -> None
         (80, 40.0), (160, 20.0), (160, 30.0)
     ]  # fmt: skip
     assert (told["seeds"], told["note"]) == ([0], "one of three")
+    assert told["fid_of_seeds"] == {"0": 20.0}
     assert told["bits_per_dim"] == {}
+
+
+def other_training(home: Home, number: int, *settings: str) -> str:
+    path = make_run(home, number, f"digits-{number}")
+    append(path, started(time=at("10:00")), metrics(LAST, time=at("10:30")))
+    config = configfiles.override(configfiles.load(path / "config.toml"), settings)
+    (path / "config.toml").write_text(configfiles.dumps(config))
+    return path.name
+
+
+def with_seeds(home: Home, *references: str) -> dict[str, Any]:
+    with Catalogue(home) as catalogue:
+        catalogue.sync()
+        told, _ = gather(catalogue, "1")
+        for reference in references:
+            add_seed(told, configfiles.load(home.runs / "0001-digits/config.toml"), catalogue, reference)
+    return told
+
+
+def test_other_seeds_are_told_beside_with_or_without_companions(home: Home) -> None:
+    judged(home, 2, LAST, 20.0, "tensorflow", 64)
+    judged(home, 4, LAST, 21.0, "tensorflow", 64, of=other_training(home, 3, "training.seed=1"))
+    other = other_training(home, 5, "training.seed=7", "evaluation.every=10", "sampling.seed=3")
+    judged(home, 6, LAST, 19.0, "tensorflow", 64, of=other, companions=False)
+    judged(home, 7, LAST, 30.0, "tensorflow", 32, of=other)
+    told = with_seeds(home, "3", "5")
+    assert told["seeds"] == [0, 1, 7]
+    assert told["fid_of_seeds"] == {"0": 20.0, "1": 21.0, "7": 19.0}
+    assert told["fid"] == 20.0
+
+
+@pytest.mark.parametrize(
+    ("settings", "step", "count", "message"),
+    [
+        (("training.seed=1", "training.batch_size=9"), LAST, 64, "not the same training but for its seed"),
+        ((), LAST, 64, "not the same training but for its seed"),
+        (("training.seed=1",), 10, 64, "was not evaluated at step 20 by the same protocol"),
+        (("training.seed=1",), LAST, 32, "was not evaluated at step 20 by the same protocol"),
+    ],
+)
+def test_what_is_no_other_seed_is_refused(
+    home: Home, settings: tuple[str, ...], step: int, count: int, message: str
+) -> None:
+    judged(home, 2, LAST, 20.0, "tensorflow", 64)
+    judged(home, 4, step, 21.0, "tensorflow", count, of=other_training(home, 3, *settings))
+    with pytest.raises(SystemExit, match=message):
+        with_seeds(home, "3")
 
 
 def test_the_newest_likelihood_is_told(home: Home) -> None:
