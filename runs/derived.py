@@ -75,9 +75,12 @@ def run_values(
         "device": progress.device or requested,
         "ended_at": ended_at if told else None,
         "seconds_left": None,
+        "preparing": None,
     }
     if status == "running" and step is not None and total is not None:
         values["seconds_left"] = _seconds_left(kind, progress, newest, max(0, total - step))
+    if status == "running" and kind == "evaluate":
+        values["preparing"] = evaluations.preparing(progress.evaluating)
     return values, {"error": error if told else None}
 
 

@@ -112,6 +112,12 @@ def evaluating(state: dict[str, Any] | None) -> EvaluatingRow | None:
     return EvaluatingRow(state["stage"], state["done"], state["total"], seconds_left(state))
 
 
+def preparing(state: dict[str, Any] | None) -> float | None:
+    """How much of the reference's features is done; None where those are not what it works at."""
+    at_it = state is not None and state["stage"] == "reference" and state["total"]
+    return min(1.0, state["done"] / state["total"]) if state is not None and at_it else None
+
+
 def followed(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
     """`now` (fields of events.Evaluating) with what its pace is reckoned from: "since", [done, seconds] of
     the first event of this stage in this process, and "mark", [done, seconds, seconds] from and until which

@@ -65,6 +65,11 @@ def _decisive(connection: Connection) -> None:
     """)
 
 
+def _preparing(connection: Connection) -> None:
+    """From version 4 on a running evaluation's row tells how much of the reference is done."""
+    connection.exec_driver_sql("ALTER TABLE run ADD COLUMN preparing REAL")
+
+
 #: Step N takes a file of version N + 1 to the next.
-_STEPS: tuple[Callable[[Connection], None], ...] = (_evaluations, _decisive)
+_STEPS: tuple[Callable[[Connection], None], ...] = (_evaluations, _decisive, _preparing)
 assert len(_STEPS) == schema.VERSION - 1

@@ -33,6 +33,7 @@ class RunRow:
     path: str  #: absolute
     tags: tuple[str, ...] = ()
     seconds_left: float | None = None  #: of a running run, from its last rows of metrics
+    preparing: float | None = None  #: of a running evaluation that draws nothing yet: share of the reference
 
 
 @dataclass(frozen=True, slots=True)

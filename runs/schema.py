@@ -12,7 +12,7 @@ from sqlalchemy import REAL, Column, ForeignKey, Index, Integer, MetaData, Table
 APPLICATION_ID = 0x6464706D
 
 #: Counts up with every change of the tables; `runs/ladder.py` takes older files to it.
-VERSION = 3
+VERSION = 4
 
 metadata = MetaData()
 
@@ -43,6 +43,7 @@ run = Table(
     # Modification time of the directory when all was read and the run had ended; else NULL: look again.
     Column("settled", Integer),
     Column("info_stamp", Text, nullable=False),  # of run.json, see `runs.files.stamp`
+    Column("preparing", REAL),  # of a running evaluation: how much of the reference is done
 )
 
 #: Fields of RunRow that a list can be sorted by, with the column that serves them.

@@ -52,7 +52,10 @@ def fraction(run: RunRow) -> float | None:
 
 
 def progress_text(run: RunRow, width: int, ink: Ink) -> Text:
-    """A bar and the step."""
+    """A bar and the step; of an evaluation that draws nothing yet how much of the reference is done."""
+    if run.preparing is not None:
+        line = rail(run.preparing, width - 9, ink.dim, ink)
+        return line.append(f" ref {f'{run.preparing:.0%}':>4}", style=ink.dim)
     if run.step is None:
         return unknown(ink)
     line = rail(fraction(run), width - 7, _shade(run, ink), ink)

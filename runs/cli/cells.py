@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 
 def progress(row: RunRow) -> str:
-    """ "1200/20000", "20000" once all is done."""
+    """ "1200/20000", "20000" once all is done, "reference 38%" before an evaluation draws."""
+    if row.preparing is not None:
+        return f"reference {row.preparing:.0%}"
     if row.step is None:
         return UNKNOWN
     return (

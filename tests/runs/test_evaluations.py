@@ -269,6 +269,25 @@ def test_how_far_an_evaluation_has_come(home: Home) -> None:
         assert look() == (64, 64, None, None)
 
 
+def test_a_row_tells_how_much_of_the_reference_is_done_until_images_are_drawn(home: Home) -> None:
+    path = make_evaluation(home, 2, make_run(home, 1))
+    with Catalogue(home) as catalogue:
+
+        def look() -> float | None:
+            catalogue.sync()
+            return catalogue.find("2").preparing
+
+        with alive(path):
+            assert look() is None
+            append(path, evaluating("reference", 2500, 10_000, 10.0))
+            assert look() == 0.25
+            append(path, evaluating("samples", 0, seconds=0.0))
+            assert look() is None
+            append(path, started(10), evaluating("reference", 1, 2, 10.0))
+            assert look() == 0.5
+        assert (look(), catalogue.find("2").status) == (None, "lost")
+
+
 def test_an_evaluation_that_goes_on_reckons_by_its_own_pace(home: Home) -> None:
     """What an earlier process drew is done, but not by this one."""
     path = make_evaluation(home, 2, make_run(home, 1), evaluating("samples", 48, seconds=1000.0))

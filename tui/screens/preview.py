@@ -95,7 +95,9 @@ def _head(run: RunRow, ink: Ink) -> Text:
     text = name_text(run, ink)
     text.stylize("bold")
     text.append("\n").append_text(status_text(run.status, ink))
-    if run.total_steps:
+    if run.preparing is not None:
+        text.append(f"  reference {run.preparing:.0%}", style=ink.text)
+    elif run.total_steps:
         share = fraction(run)
         text.append(f"  {humanize.count(run.step)} of {humanize.count(run.total_steps)}", style=ink.text)
         text.append("" if share is None else f"  {share:.0%}", style=ink.dim)
