@@ -8,7 +8,7 @@ from rich.text import Text
 
 from runs import humanize
 from runs.rows import RunRow
-from runs.text import printable
+from runs.text import printable, shorten_name
 from tui.table import Column
 from tui.theme import Ink
 from tui.widgets.spark import spark
@@ -39,11 +39,12 @@ def status_text(status: str, ink: Ink) -> Text:
     return Text(f"{STATUS_MARKS.get(status, ('·', ''))[0]} {status}", style=ink.state(status))
 
 
-def name_text(run: RunRow, ink: Ink) -> Text:
+def name_text(run: RunRow, ink: Ink, width: int = 10_000) -> Text:
     """The name; runs that work on another's checkpoint are told apart by an arrow."""
+    name = printable(run.name)
     if run.kind == "train":
-        return Text(printable(run.name), style=ink.strong)
-    return Text("↳ ", style=ink.faint).append(printable(run.name), style=ink.text)
+        return Text(shorten_name(name, width), style=ink.strong)
+    return Text("↳ ", style=ink.faint).append(shorten_name(name, width - 2), style=ink.text)
 
 
 def fraction(run: RunRow) -> float | None:
@@ -109,7 +110,7 @@ def columns(sparks: Sparks) -> list[Column[RunRow]]:
     return [
         Column("status", "status", 10, lambda r, w, i: status_text(r.status, i), sort="status"),
         Column("id", "id", 5, lambda r, w, i: Text(f"#{r.id}", style=i.dim), right=True, rank=3, sort="id"),
-        Column("name", "name", 14, lambda r, w, i: name_text(r, i), grows=True, sort="name"),
+        Column("name", "name", 14, lambda r, w, i: name_text(r, i, w), grows=True, sort="name"),
         Column("kind", "kind", 8, lambda r, w, i: _text(r.kind, i), rank=3, sort="kind"),
         Column("preset", "preset", 13, lambda r, w, i: _text(r.preset, i), rank=5, sort="preset"),
         Column("step", "step", 15, progress_text, rank=1, sort="step"),

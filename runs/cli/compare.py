@@ -121,7 +121,10 @@ def _print(details: list[RunDetail], settings: dict[str, list[Any]], fids: Fids)
     from runs.cli.output import Column, print_table, say, status_text
     from runs.humanize import UNKNOWN
 
-    columns = [Column("", least=10), *(Column(f"#{d.row.id} {d.row.name}", least=10) for d in details)]
+    columns = [
+        Column("", least=10),
+        *(Column(f"#{d.row.id} {d.row.name}", least=10, names=True) for d in details),
+    ]
     rows: list[Any] = [["status", *(status_text(d.row.status) for d in details)]]
     shown: dict[str, Callable[[Any], str]] = _formats()
     for name in RESULTS:

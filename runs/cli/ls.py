@@ -114,7 +114,7 @@ def _table(rows: list[RunRow], protocols: dict[int, FidProtocol]) -> tuple[list[
 
     columns = [
         Column("#", right=True),
-        Column("name", least=12),
+        Column("name", least=12, names=True),
         Column("kind", drop=2),
         Column("status"),
         Column("step", right=True),

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TextIO
 
-from runs.text import printable, shorten, width
+from runs.text import printable, shorten, shorten_name, width
 
 GAP = "  "
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35", "cyan": "36"}
@@ -84,6 +84,7 @@ class Column:
     right: bool = False
     least: int | None = None  #: may be shortened to this many cells when the terminal is narrow
     drop: int = 0  #: left out when the terminal is narrow, the highest first; 0: never
+    names: bool = False  #: shortened in the middle
 
 
 Cell = str | tuple[str, str | None]  #: text, or (text, colour)
@@ -118,9 +119,7 @@ def table(
     heading: list[tuple[str, str | None]] = [(column.title, "bold") for column in columns]
     lines = []
     for row in [heading, *cells]:
-        parts = [
-            _padded(*row[i], size, columns[i].right, colours) for i, size in zip(shown, widths, strict=True)
-        ]
+        parts = [_padded(*row[i], size, columns[i], colours) for i, size in zip(shown, widths, strict=True)]
         lines.append(GAP.join(parts).rstrip())
     return lines
 
@@ -144,8 +143,8 @@ def _narrow(widths: list[int], columns: Sequence[Column], excess: int) -> int:
     return excess
 
 
-def _padded(text: str, colour: str | None, size: int, right: bool, colours: bool) -> str:
-    text = shorten(text, size)
+def _padded(text: str, colour: str | None, size: int, column: Column, colours: bool) -> str:
+    text = (shorten_name if column.names else shorten)(text, size)
     space = " " * (size - width(text))
     painted = paint(text, colour, colours)
-    return space + painted if right else painted + space
+    return space + painted if column.right else painted + space

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from runs.cli.cells import number, progress
 from runs.humanize import UNKNOWN, duration, rate
-from runs.text import printable, shorten
+from runs.text import printable, shorten_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -130,7 +130,7 @@ class Bar:
             self._task,
             total=total,
             completed=done,
-            run=shorten(printable(row.name), NAME_CELLS),
+            run=shorten_name(printable(row.name), NAME_CELLS),
             step="" if step == UNKNOWN else printable(step),
             state=printable("  ".join(parts)) or ("stopping" if stopping else begun),
         )

@@ -38,7 +38,11 @@ def listing_cells(
     found: Sequence[EvaluationRow], *, ranked: bool = False
 ) -> tuple[list[Column], list[list[Cell]]]:
     """The columns and cells of `listing`: with `ranked` the place and whose they are, else the protocols."""
-    whose = [Column("", right=True), Column("checkpoint", least=12)] if ranked else [Column("checkpoint")]
+    whose = (
+        [Column("", right=True), Column("checkpoint", least=12, names=True)]
+        if ranked
+        else [Column("checkpoint")]
+    )
     how = [Column("seed", right=True, drop=6)]
     how = how if ranked else [Column("samples", right=True), Column("protocol")]
     columns = [
@@ -51,7 +55,7 @@ def listing_cells(
         Column("cover.", right=True, drop=5),
         Column("clf. FD", right=True, drop=3),
         *how,
-        Column("by", least=8, drop=4),
+        Column("by", least=8, drop=4, names=True),
     ]
     cells: list[list[Cell]] = []
     for place, row in enumerate(found, 1):

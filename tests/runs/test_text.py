@@ -1,6 +1,8 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from runs.text import printable, shorten, width
+from runs.text import printable, shorten, shorten_name, width
 
 
 @pytest.mark.parametrize(
@@ -47,3 +49,18 @@ def test_shorten_cuts_by_cells() -> None:
     assert shorten("mnist-cosine", 6) == "mnist…"
     assert shorten("数数数", 4) == "数…"
     assert shorten("数数数", 0) == ""
+
+
+def test_names_keep_their_ends() -> None:
+    assert shorten_name("cifar10-cpu-fid-2", 17) == "cifar10-cpu-fid-2"
+    assert shorten_name("cifar10-cpu-fid-2", 12) == "cifar…-fid-2"
+    assert shorten_name("cifar10-cpu-fid-2", 3) == "ci…"
+    assert shorten_name("cifar10-cpu-fid-2", 0) == ""
+    assert shorten_name("数数数数数数", 8) == "数…数数"
+
+
+@given(st.text(alphabet="ab数é\u0301", max_size=30), st.integers(0, 20))
+def test_a_shortened_name_has_room(name: str, cells: int) -> None:
+    shown = shorten_name(name, cells)
+    assert width(shown) <= cells
+    assert (shown == name) == (width(name) <= cells)

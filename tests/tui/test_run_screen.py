@@ -50,7 +50,7 @@ async def test_every_tab_shows_what_the_run_wrote(home, size) -> None:
             await until(pilot, lambda wanted=wanted: all(word in text_of(app) for word in wanted))
             assert {len(line) for line in text_of(app).splitlines()} == {size[0]}
         assert "\x1b" not in text_of(app)
-        for word in ("✓ finished", "200 of 200", "1.23M parameters"):
+        for word in ("✓ finished", "200 steps", "1.23M parameters"):
             assert word in text_of(app)
         await pilot.press("escape")
         await until(pilot, lambda: len(app.screen_stack) == 1)

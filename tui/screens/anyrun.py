@@ -156,9 +156,9 @@ class AnyRunScreen(RunActions):
         if running and run.step is None:
             return text.append("  starting, this takes a few seconds", style=ink.dim)
         if run.total_steps is not None:
-            text.append(f"  {run.step or 0:,}", style=ink.strong).append(
-                f" of {run.total_steps:,} {unit}", style=ink.dim
-            )
+            all_of_them = "" if run.step == run.total_steps else f" of {run.total_steps:,}"
+            text.append(f"  {run.step or 0:,}", style=ink.strong)
+            text.append(f"{all_of_them} {unit}", style=ink.dim)
         facts = [
             ("", None if share is None or self.size.width < 100 else f"{share:.0%}"),
             (

@@ -17,7 +17,7 @@ from textual.widgets import Static
 
 from runs import caveats, humanize, likelihoods
 from runs.rows import Bucket, EvaluationRow, RunDetail
-from runs.text import printable
+from runs.text import printable, shorten_name
 from tui import keys, protocols, scores
 from tui.columns import number, status_text
 from tui.legible import fit, image_size
@@ -104,7 +104,9 @@ class CompareScreen(Place):
         keys_wide, wide = self._widths()
         table.add_column(style=ink.dim, no_wrap=True, width=keys_wide)
         for i, detail in enumerate(self._details):
-            name = Text(f"● {printable(detail.row.name)}", style=self._colour(i), no_wrap=True)
+            name = Text(
+                f"● {shorten_name(printable(detail.row.name), wide - 2)}", style=self._colour(i), no_wrap=True
+            )
             table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=min(8, wide), max_width=wide)
         self._summary(table)
         table.add_row()

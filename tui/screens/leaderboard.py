@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from runs import humanize
 from runs.rows import EvaluationRow, Standing
-from runs.text import printable
+from runs.text import printable, shorten_name
 from tui import keys, protocols, scores
 from tui.columns import unknown
 from tui.grouped import GroupedTable
@@ -211,7 +211,8 @@ def _columns(rows: list[EvaluationRow]) -> list[Column[Line]]:
         if row is None:
             return Text()
         name = "(gone)" if row.subject_name is None else printable(row.subject_name)
-        return Text(name, style=ink.strong).append(f"@{row.step}", style=ink.dim)
+        step = f"@{row.step}"
+        return Text(shorten_name(name, width - len(step)), style=ink.strong).append(step, style=ink.dim)
 
     def aside(text: str | None, ink: Ink) -> Text:
         return unknown(ink) if text is None else Text(text, style=ink.dim)

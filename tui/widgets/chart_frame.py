@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from runs.rows import Bucket
-from runs.text import printable, shorten, width
+from runs.text import printable, shorten, shorten_name, width
 from tui.widgets.axes import short
 from tui.widgets.braille import EMPTY
 from tui.widgets.chart_plot import ChartSeries, Layer, Plot, draw, marker, span_of, y_labels
@@ -93,7 +93,7 @@ class Frame:
         used = 0
         for number, line in enumerate(self.lines):
             value = values[number] + "  "
-            name = shorten(names[number], max(share - width(value) - 3, 8))
+            name = shorten_name(names[number], max(share - width(value) - 3, 8))
             size = width(name) + width(value) + 3
             if used + size - 2 > room - (4 if number < len(names) - 1 else 0):
                 return [*spans, (f"+{len(names) - number}", "muted")]
