@@ -157,16 +157,22 @@ class RunDetail:
     def decisive(self) -> EvaluationRow | None:
         """Which evaluation's FID is the run's: of its latest checkpoint that by the most images, of those the
         newest."""
+        return max(self.evaluations, key=_weight, default=None)
 
-        def weight(row: EvaluationRow) -> tuple[Any, ...]:
-            return row.step, row.samples or 0, row.created_at or "", row.run_id, row.protocol_id
-
-        return max(self.evaluations, key=weight, default=None)
+    def decisive_under(self, protocol_id: str) -> EvaluationRow | None:
+        """The same of those by one protocol."""
+        return max(
+            (row for row in self.evaluations if row.protocol_id == protocol_id), key=_weight, default=None
+        )
 
     @property
     def fid_protocol(self) -> FidProtocol | None:
         """Of `row.fid`."""
         return self.decisive.fid_protocol if self.decisive else None
+
+
+def _weight(row: EvaluationRow) -> tuple[Any, ...]:
+    return row.step, row.samples or 0, row.created_at or "", row.run_id, row.protocol_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from runs.cli.parser import Parser, UsageError
 
 if TYPE_CHECKING:
-    from runs.rows import EvaluationRow, FidProtocol, RunDetail
+    from runs.rows import FidProtocol, RunDetail
 
 EXAMPLES = """
 ddpm-tui compare mnist-1 mnist-2           only what differs
@@ -76,14 +76,15 @@ class Fids:
 
     @classmethod
     def of(cls, details: Sequence[RunDetail]) -> Fids:
-        """Of the latest evaluation of each run under a protocol that all of them have; where there is no
-        such one, of the latest of each."""
+        """Of each run's decisive evaluation under the protocol of the most images, of those the newest, that
+        all of them have; where there is no such one, under any."""
         from ddpm.evaluation.protocol import differences
 
         known = [d.evaluations for d in details if d.evaluations]
         shared = set.intersection(*({e.protocol_id for e in found} for found in known)) if known else set()
-        ordered = [e.protocol_id for found in known for e in found if e.protocol_id in shared]
-        chosen = [_latest(d.evaluations, ordered[-1] if ordered else None) for d in details]
+        common = [row for found in known for row in found if row.protocol_id in shared]
+        best = max(common, key=lambda row: (row.samples or 0, row.created_at or ""), default=None)
+        chosen = [d.decisive if best is None else d.decisive_under(best.protocol_id) for d in details]
         there = [found for found in chosen if found is not None]
         differing = dict.fromkeys(
             text for other in there[1:] for text in differences(there[0].protocol, other.protocol)
@@ -95,11 +96,6 @@ class Fids:
             comparable=None if len(there) < 2 else not differing,
             differences=list(differing),
         )
-
-
-def _latest(found: Sequence[EvaluationRow], protocol_id: str | None) -> EvaluationRow | None:
-    """The newest of all, or of a protocol."""
-    return next((e for e in reversed(found) if protocol_id in (None, e.protocol_id)), None)
 
 
 def _print_json(details: list[RunDetail], settings: dict[str, list[Any]], fids: Fids) -> None:

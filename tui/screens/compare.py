@@ -16,7 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from runs import caveats, humanize, likelihoods
-from runs.rows import Bucket, EvaluationRow, RunDetail
+from runs.rows import Bucket, RunDetail
 from runs.text import printable, shorten_name
 from tui import keys, protocols, scores
 from tui.columns import number, status_text
@@ -148,7 +148,8 @@ class CompareScreen(Place):
         from runs.cli.compare import Fids
 
         ink, fids = self.cockpit.ink, Fids.of(self._details)
-        chosen = [_under(d, protocol) for d, protocol in zip(self._details, fids.protocols, strict=True)]
+        by_run = zip(self._details, fids.protocols, strict=True)
+        chosen = [None if protocol is None else d.decisive_under(protocol) for d, protocol in by_run]
         known = [found for found in chosen if found is not None]
         if not known:
             return
@@ -234,11 +235,6 @@ class CompareBody(Vertical):
         with Horizontal(id="strips"):
             for _ in range(self._strips):
                 yield Filmstrip(alt="no samples")
-
-
-def _under(detail: RunDetail, protocol: str | None) -> EvaluationRow | None:
-    """The latest evaluation under a protocol."""
-    return next((found for found in reversed(detail.evaluations) if found.protocol_id == protocol), None)
 
 
 def _flat(config: dict[str, Any]) -> dict[str, Any]:

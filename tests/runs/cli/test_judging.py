@@ -228,6 +228,24 @@ def test_compare_says_whether_the_fids_compare(
     assert "samples: 64 against 16" in found["differences"]
 
 
+def test_compare_takes_the_decisive_evaluations_not_the_newest(home: Home, out: Callable[..., str]) -> None:
+    first, second = (record(home, name) for name in ("first", "second"))
+    late = {"protocol": FEW, "samples": 16, "time": "2026-12-24T10:00:00Z"}
+    judged(home, first, evaluated(10, 30.0))
+    judged(home, first, evaluated(10, 90.0, **late))
+
+    def values() -> list[float]:
+        return json.loads(out("compare", "1", "2", "--json"))["fid"]["values"]
+
+    other = protocol(reference=None, samples=8)
+    judged(home, second, evaluated(10, 70.0, protocol=other, samples=8))
+    assert values() == [30.0, 70.0]  # no protocol is common
+    judged(home, second, evaluated(10, 80.0, **late))
+    assert values() == [90.0, 80.0]  # the only common one
+    judged(home, second, evaluated(10, 20.0))
+    assert values() == [30.0, 20.0]  # of the common ones that of more images
+
+
 @pytest.mark.parametrize(
     "odd",
     [
