@@ -3,6 +3,7 @@
     python docs/pictures.py HOME --training RUN --sampling RUN --other RUN
     python docs/pictures.py HOME --evaluated RUN
     python docs/pictures.py HOME --restoring RUN
+    python docs/pictures.py HOME --trying RUN
     python docs/pictures.py HOME --result RUN      docs/results/RUN-fid.svg: how its FID fell
 
 Each RUN is the name of one in HOME. Nothing in HOME is changed.
@@ -16,6 +17,7 @@ import re
 from pathlib import Path
 
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from runs import home
 from tui.app import DdpmApp
@@ -114,6 +116,27 @@ async def of_restoration(app: DdpmApp, pilot: Pilot[None], restoring: str) -> No
     export(app, "restoring")
 
 
+async def until(pilot: Pilot[None], words: str, seconds: int = 300) -> None:
+    """Waits for what the screen of tries says of its work."""
+    for _ in range(seconds):
+        await pilot.pause(1)
+        for state in pilot.app.screen.query("#live-state").results(Static):
+            if words in str(state.render()):
+                return
+    raise SystemExit(f"{words!r} never came")
+
+
+async def of_trying(app: DdpmApp, pilot: Pilot[None], trying: str) -> None:
+    """Solvers side by side, once all of them have drawn."""
+    await find(pilot, trying)
+    await pilot.press("t")
+    await until(pilot, "NFE")
+    await pilot.press("c")
+    await until(pilot, "The same noise in every cell")
+    await settle(pilot)
+    export(app, "try")
+
+
 async def pictures(args: argparse.Namespace) -> None:
     app = DdpmApp(home.find(args.home))
     async with app.run_test(size=SIZE) as pilot:
@@ -125,6 +148,8 @@ async def pictures(args: argparse.Namespace) -> None:
             export(app, f"{args.result}-fid", RESULTS)
         elif args.restoring:
             await of_restoration(app, pilot, args.restoring)
+        elif args.trying:
+            await of_trying(app, pilot, args.trying)
         else:
             await of_runs(app, pilot, args.training, args.sampling, args.other)
 
@@ -137,11 +162,12 @@ def main() -> None:
     parser.add_argument("--other", help="another training run, to compare it with")
     parser.add_argument("--evaluated", help="a training run with evaluations: the pictures of those")
     parser.add_argument("--restoring", help="a restoring run: its picture")
+    parser.add_argument("--trying", help="a training run with a checkpoint: its network drawn by all solvers")
     parser.add_argument("--result", help="a training run with evaluations: the picture of its scores")
     args = parser.parse_args()
-    alone = args.evaluated or args.restoring or args.result
+    alone = args.evaluated or args.restoring or args.trying or args.result
     if not alone and not (args.training and args.sampling and args.other):
-        parser.error("--evaluated, --restoring or --result is needed, or --training, --sampling and --other")
+        parser.error("--training, --sampling and --other are needed, or one of the rest alone")
     asyncio.run(pictures(args))
 
 

@@ -37,6 +37,7 @@ def create_locked(
     data_root: Path | None = None,
     inception: Path | None = None,
     command: Sequence[str] = (),
+    after: Path | None = None,
     take: pinning.Wanted | None = None,
     inputs: Sequence[str] = (),
     imported: Mapping[str, Any] | None = None,
@@ -44,10 +45,10 @@ def create_locked(
 ) -> tuple[RunDirectory, int]:
     """A new run, and its lock held (a descriptor, the caller's to close): it is never seen as lost.
 
-    Without a name it is called `stem-N`. The directory appears at once and whole, under the next number
-    above all that this home has, with what it is to `take` of `checkpoint` pinned in it, and whatever
-    `fill` adds to it; `imported` says, as part of its origin, what it was made of. RunError for a bad or
-    taken name, and where nothing can be written.
+    Without a name it is called `stem-N`. It waits for the run in `after`. The directory appears at once and
+    whole, under the next number above all that this home has, with what it is to `take` of `checkpoint`
+    pinned in it, and whatever `fill` adds to it; `imported` says, as part of its origin, what it was made
+    of. RunError for a bad or taken name, and where nothing can be written.
     """
     from ddpm import configfiles
 
@@ -73,6 +74,7 @@ def create_locked(
         "weights": inception and str(inception),
         "out": out and str(out),
         "inputs": list(inputs),
+        "after": after and after.name,
         "parent": dict(parent) if parent else None,
         "checkpoint": checkpoint and str(checkpoint),
         "command": list(command),

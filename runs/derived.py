@@ -76,6 +76,7 @@ def run_values(
         "ended_at": ended_at if told else None,
         "seconds_left": None,
         "preparing": None,
+        "waits_for": progress.waits_for if status == "running" else None,
     }
     if status == "running" and step is not None and total is not None:
         values["seconds_left"] = _seconds_left(kind, progress, newest, max(0, total - step))

@@ -70,6 +70,11 @@ def _preparing(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE run ADD COLUMN preparing REAL")
 
 
+def _waiting(connection: Connection) -> None:
+    """From version 5 on a row tells which run it waits for."""
+    connection.exec_driver_sql("ALTER TABLE run ADD COLUMN waits_for INTEGER")
+
+
 #: Step N takes a file of version N + 1 to the next.
-_STEPS: tuple[Callable[[Connection], None], ...] = (_evaluations, _decisive, _preparing)
+_STEPS: tuple[Callable[[Connection], None], ...] = (_evaluations, _decisive, _preparing, _waiting)
 assert len(_STEPS) == schema.VERSION - 1

@@ -21,7 +21,7 @@ from ddpm.config import (
     SamplingConfig,
     Section,
 )
-from runs import interpreter, logs, supervisor
+from runs import interpreter, logs, queueing, supervisor
 from runs.checks import (
     absolute_paths,
     check_device,
@@ -60,9 +60,10 @@ def new_training(
     tags: Sequence[str] = (),
     device: str = "auto",
     start: tuple[RunDirectory, int] | None = None,
+    after: RunDirectory | None = None,
     command: Sequence[str] = (),
 ) -> RunDirectory:
-    """Create a training run and start it; with `start` from the weights of (run, step).
+    """Create a training run and start it, with `start` from the weights of (run, step). It waits for `after`.
 
     Without a name it is called after its preset or data set. RunError, and nothing is left behind, where
     the name is taken, the checkpoint is missing or does not fit, or nothing can be written.
@@ -84,6 +85,7 @@ def new_training(
         take=None if source is None else Wanted((checkpoint.EMA,)),
         data_root=data_root(home, config.data.root),
         inception=inception,
+        after=None if after is None else after.path,
         command=command,
     )
     _start_new(run, lock)
@@ -274,9 +276,15 @@ def _made_from(
     raise AssertionError("the last attempt returns or raises")
 
 
-def resume(run: RunDirectory, settings: Sequence[str] = (), *, device: str | None = None) -> None:
+def resume(
+    run: RunDirectory,
+    settings: Sequence[str] = (),
+    *,
+    device: str | None = None,
+    after: RunDirectory | None = None,
+) -> None:
     """Go on with a run that ended, from its last whole checkpoint, with `section.key=value` changes, on
-    another `device` if one is given.
+    another `device` if one is given, once `after` has ended.
 
     RunError for a live run and where nothing is left to do; ConfigError for settings that are wrong, or
     that would make it another run. Of two at once one wins.
@@ -284,7 +292,10 @@ def resume(run: RunDirectory, settings: Sequence[str] = (), *, device: str | Non
     chosen = None if device is None else check_device(device)
     lock = claim(run, " already")
     try:
+        if after is not None:
+            queueing.check(run, after)
         prepare(run, settings, chosen)
+        run.edit(after=None if after is None else after.path.name)
     except BaseException:
         os.close(lock)
         raise

@@ -14,7 +14,7 @@ from typing import Any
 from ddpm import averages, sizes
 from ddpm.config import Config
 from ddpm.evaluation.places import find_weights
-from runs import directory, interpreter
+from runs import directory, interpreter, queueing
 from runs.errors import RunError
 from runs.home import Home, inception_weights
 from runs.humanize import bytes_text
@@ -26,10 +26,19 @@ _IDLE_SHARE = 0.1
 _FEATURE_BYTES = 4 * 2048
 
 
-def warnings(home: Home, config: Config, device: str, *, trains: bool = True, features: int = 0) -> list[str]:
+def warnings(
+    home: Home,
+    config: Config,
+    device: str,
+    *,
+    trains: bool = True,
+    features: int = 0,
+    waits: bool = False,
+) -> list[str]:
     """What a person should know before starting this on that device, one line each.
 
     Only what `trains` writes checkpoints. features: images whose features an evaluation keeps on disk.
+    waits: for another run to end, whatever works now.
     """
     needed = {"features": feature_bytes(features)}
     if trains:
@@ -39,7 +48,7 @@ def warnings(home: Home, config: Config, device: str, *, trains: bool = True, fe
     judges = trains and config.evaluation.every > 0
     return [
         *unsuited(config),
-        *_busy(home, resolve(device)),
+        *(() if waits else _busy(home, resolve(device), trains)),
         *_short_of_disk(home, needed),
         *(_without_weights(home, config) if judges else ()),
     ]
@@ -137,14 +146,19 @@ def resolve(device: str) -> str:
     return name if ":" in name or name in ("cpu", "mps") else f"{name}:0"
 
 
-def _busy(home: Home, device: str) -> list[str]:
-    there = []
-    for info, run in directory.infos(home):
-        if running(run.path) and resolve(str(info.get("device") or "auto")) == device:
-            there.append(f"{info['name']} (#{info['id']})")
+def _busy(home: Home, device: str, trains: bool) -> list[str]:
+    there = [
+        info
+        for info, run in directory.infos(home)
+        if running(run.path)
+        and resolve(str(info.get("device") or "auto")) == device
+        and queueing.awaited(run) is None
+    ]
     if there:
+        names = ", ".join(f"{info['name']} (#{info['id']})" for info in there)
         verb = "runs" if len(there) == 1 else "run"
-        return [f"{device} is busy: {', '.join(there)} {verb} on it; each will be slower"]
+        later = f" (--after {there[-1]['id']} begins when that has ended)" if trains else ""
+        return [f"{device} is busy: {names} {verb} on it; each will be slower{later}"]
     memory = _memory(device)
     if memory is not None and memory[0] > _IDLE_SHARE * memory[1]:
         used, total = map(bytes_text, memory)

@@ -26,15 +26,15 @@ ROW_COLUMNS = (
     *(run.c.id, run.c.name, run.c.kind, run.c.status, run.c.preset, run.c.step, run.c.total_steps),
     *(run.c.images_seen, run.c.loss, run.c.images_per_second, run.c.fid, run.c.device),
     *(run.c.created_at, run.c.ended_at, run.c.parent, run.c.directory, run.c.tags, run.c.seconds_left),
-    run.c.preparing,
+    *(run.c.preparing, run.c.waits_for),
 )
 
 
 def row_of(row: Sequence[Any], home: Home) -> RunRow:
     """A row of ROW_COLUMNS."""
-    directory, tags, *rest = row[-4:]
+    directory, tags, *rest = row[-5:]
     known_tags = () if tags == "[]" else tuple(files.load(tags))
-    values: list[Any] = [*row[:-4], f"{home.runs}/{directory}", known_tags, *rest]
+    values: list[Any] = [*row[:-5], f"{home.runs}/{directory}", known_tags, *rest]
     return RunRow(*values)
 
 

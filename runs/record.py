@@ -50,6 +50,7 @@ class Progress:
     #: where no evaluation is at work.
     evaluating: dict[str, Any] | None = None
     drawn: int | None = None  #: images that an evaluation has drawn, its earlier starts' too
+    waits_for: int | None = None  #: number of the run that it waits for
     bad_lines: int = 0
 
     @classmethod
@@ -108,7 +109,7 @@ class Batch:
         progress.started_at = progress.started_at or files.as_time(event.get("time"))
         progress.resumed_at, progress.resumed_step = files.as_seconds(event.get("time")), step
         progress.ended_at = progress.error = progress.frame = progress.frame_time = None
-        progress.evaluating = progress.measured_time = None
+        progress.evaluating = progress.measured_time = progress.waits_for = None
         progress.measured_before = likelihoods.measured(progress.likelihood)
         return True
 
@@ -216,6 +217,10 @@ class Batch:
         self.progress.evaluating, self.progress.drawn = None, files.as_whole(event.get("samples"))
         return True
 
+    def _waiting(self, event: dict[str, Any]) -> bool:
+        self.progress.waits_for = files.as_whole(event.get("run"))
+        return self.progress.waits_for is not None
+
     def _notice(self, event: dict[str, Any]) -> bool:
         text = files.as_text(event.get("text"))
         if text is None:
@@ -226,6 +231,7 @@ class Batch:
 
     def _ended(self, event: dict[str, Any]) -> bool:
         self._reach(event)
+        self.progress.waits_for = None
         self.progress.ended_at = files.as_time(event.get("time"))
         self.progress.error = files.as_text(event.get("message"))
         return True
@@ -244,6 +250,7 @@ _HANDLERS: dict[str, Callable[[Batch, dict[str, Any]], bool]] = {
     "bits_per_dim": Batch._bits_per_dim,
     "evaluating": Batch._evaluating,
     "evaluated": Batch._evaluated,
+    "waiting": Batch._waiting,
     "notice": Batch._notice,
     "ended": Batch._ended,
 }

@@ -34,6 +34,14 @@ class RunRow:
     tags: tuple[str, ...] = ()
     seconds_left: float | None = None  #: of a running run, from its last rows of metrics
     preparing: float | None = None  #: of a running evaluation that draws nothing yet: share of the reference
+    waits_for: int | None = (
+        None  #: of a running run that has not begun: number of the one that must end first
+    )
+
+    @property
+    def state(self) -> str:
+        """Its status, but "queued" while it waits for another."""
+        return self.status if self.waits_for is None else "queued"
 
 
 @dataclass(frozen=True, slots=True)

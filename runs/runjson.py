@@ -54,7 +54,15 @@ def read(path: Path) -> dict[str, Any]:
         "device": files.as_text(found.get("device")) or "auto",
         "command": files.as_texts(found.get("command")),
         "inputs": files.as_texts(found.get("inputs"), _INPUTS_END),
+        "after": _entry(files.as_text(found.get("after"), 200)),
         "parent": parent,
         "parent_uuid": files.as_text((parent or {}).get("uuid"), 200),
         "provenance": files.as_plain(provenance),
     }
+
+
+def _entry(name: str | None) -> str | None:
+    """A name that stays in the folder where it is looked up; else None."""
+    return (
+        name if name and "\0" not in name and name == Path(name).name and not name.startswith(".") else None
+    )

@@ -12,7 +12,7 @@ from sqlalchemy import REAL, Column, ForeignKey, Index, Integer, MetaData, Table
 APPLICATION_ID = 0x6464706D
 
 #: Counts up with every change of the tables; `runs/ladder.py` takes older files to it.
-VERSION = 4
+VERSION = 5
 
 metadata = MetaData()
 
@@ -44,6 +44,7 @@ run = Table(
     Column("settled", Integer),
     Column("info_stamp", Text, nullable=False),  # of run.json, see `runs.files.stamp`
     Column("preparing", REAL),  # of a running evaluation: how much of the reference is done
+    Column("waits_for", Integer),  # of a running run that has not begun: number of the one before it
 )
 
 #: Fields of RunRow that a list can be sorted by, with the column that serves them.

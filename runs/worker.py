@@ -29,7 +29,7 @@ from ddpm.config import Config
 from ddpm.configfiles import ConfigError
 from ddpm.errors import EngineError
 from ddpm.evaluation.places import Places
-from runs import humanize, pinning
+from runs import humanize, pinning, queueing
 from runs.directory import RunDirectory
 from runs.errors import RunError
 from runs.home import Home
@@ -142,7 +142,11 @@ def main(argv: list[str]) -> int:
 
 
 def _work(run: RunDirectory, requests: StopRequests, recorder: Recorder) -> str:
-    """Iterate over the engine; the status it ended with."""
+    """Iterate over the engine once it is this run's turn; the status it ended with."""
+    if not queueing.wait(run, lambda: requests.asked):
+        recorder.record(events.Ended("stopped", None, None))
+        _log(f"{utc_now()} stopped before it began")
+        return "stopped"
     engine = _engine(run, run.config())
     requests.connect(engine)
     status = None

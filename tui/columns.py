@@ -54,6 +54,8 @@ def fraction(run: RunRow) -> float | None:
 
 def progress_text(run: RunRow, width: int, ink: Ink) -> Text:
     """A bar and the step; of an evaluation that draws nothing yet how much of the reference is done."""
+    if run.waits_for is not None:
+        return Text(f"after #{run.waits_for}", style=ink.dim)
     if run.preparing is not None:
         line = rail(run.preparing, width - 9, ink.dim, ink)
         return line.append(f" ref {f'{run.preparing:.0%}':>4}", style=ink.dim)
@@ -108,7 +110,7 @@ def columns(sparks: Sparks) -> list[Column[RunRow]]:
         return text.append(f" {line}", style=ink.primary if run.status == "running" else ink.dim)
 
     return [
-        Column("status", "status", 10, lambda r, w, i: status_text(r.status, i), sort="status"),
+        Column("status", "status", 10, lambda r, w, i: status_text(r.state, i), sort="status"),
         Column("id", "id", 5, lambda r, w, i: Text(f"#{r.id}", style=i.dim), right=True, rank=3, sort="id"),
         Column("name", "name", 14, lambda r, w, i: name_text(r, i, w), grows=True, sort="name"),
         Column("kind", "kind", 8, lambda r, w, i: _text(r.kind, i), rank=3, sort="kind"),

@@ -41,9 +41,11 @@ def train(
     tags: Sequence[str] = (),
     device: str = "auto",
     start: str = "",
+    after: str = "",
     home: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """`source` is a preset or a file, `base` what it says, `start` a RUN@STEP whose weights to begin with.
+    """`source` is a preset or a file, `base` what it says, `start` a RUN@STEP whose weights to begin with,
+    `after` a run to wait for.
 
     `home` is what `home_option` says.
     """
@@ -52,6 +54,8 @@ def train(
         words += ["--set", setting]
     if start:
         words += ["--from", start]
+    if after:
+        words += ["--after", after]
     return (*words, *_identity(name, tags, device), *home)
 
 

@@ -57,7 +57,7 @@ class Commands(Provider):
             score = matcher.match(text)
             # Found by tag or note, or only by some letters: still offered, after the better ones.
             yield Hit(
-                max(score, 0.05), _highlighted(matcher, text, f"  {run.status}"), self._opener(run), text=text
+                max(score, 0.05), _highlighted(matcher, text, f"  {run.state}"), self._opener(run), text=text
             )
 
     async def _runs(self, query: str) -> list[RunRow]:

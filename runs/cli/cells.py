@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 
 def progress(row: RunRow) -> str:
-    """ "1200/20000", "20000" once all is done, "reference 38%" before an evaluation draws."""
+    """ "1200/20000", "20000" once all is done, "reference 38%" before an evaluation draws, "after #7"."""
+    if row.waits_for is not None:
+        return f"after #{row.waits_for}"
     if row.preparing is not None:
         return f"reference {row.preparing:.0%}"
     if row.step is None:

@@ -121,7 +121,7 @@ def _print(details: list[RunDetail], settings: dict[str, list[Any]], fids: Fids)
         Column("", least=10),
         *(Column(f"#{d.row.id} {d.row.name}", least=10, names=True) for d in details),
     ]
-    rows: list[Any] = [["status", *(status_text(d.row.status) for d in details)]]
+    rows: list[Any] = [["status", *(status_text(d.row.state) for d in details)]]
     shown: dict[str, Callable[[Any], str]] = _formats()
     for name in RESULTS:
         values = [getattr(d.row, name) for d in details]

@@ -133,7 +133,7 @@ def _table(rows: list[RunRow], protocols: dict[int, FidProtocol]) -> tuple[list[
             str(row.id),
             row.name,
             row.kind,
-            status_text(row.status),
+            status_text(row.state),
             progress(row),
             number(row.loss),
             rate(row.images_per_second).removesuffix(" img/s"),

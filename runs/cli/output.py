@@ -27,6 +27,7 @@ STATUS = {
     "stopped": ("■", "yellow"),
     "failed": ("✗", "red"),
     "lost": ("?", "magenta"),
+    "queued": ("…", "dim"),
 }
 
 

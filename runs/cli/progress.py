@@ -125,7 +125,7 @@ class Bar:
         row = detail.row
         step, done, total = reached(detail)
         parts = state(row, stopping, detail.evaluating)
-        begun = "" if row.step is not None else "starting"
+        begun = "" if row.step is not None or row.waits_for is not None else "starting"
         self._progress.update(
             self._task,
             total=total,

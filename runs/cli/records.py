@@ -25,6 +25,7 @@ ROW_KEYS = (
     "ended_at",
     "parent",
     "path",
+    "waits_for",
 )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
 ddpm-tui resume last
 ddpm-tui resume mnist-1 --set training.steps=40000 --detach
+ddpm-tui resume mnist-1 --after last         once that has ended
 ddpm-tui resume mnist-1 --device cpu         it came from another machine
 """
 
@@ -33,6 +34,7 @@ def arguments(parser: Parser) -> None:
         help="change a value, as in training.steps=40000",
     )
     parser.add_argument("--device", type=device, help="go on there from now on (default: where it was)")
+    starting.after_argument(parser)
     starting.following_arguments(parser)
 
 
@@ -53,10 +55,13 @@ def run(args: argparse.Namespace) -> int:
         starting.check_device(args.device)
     place = args.device or found.info["device"]
     features = config.evaluation.samples if found.kind == "evaluate" else 0
-    starting.warn_before(home, config, place, trains=found.kind == "train", features=features)
+    after = starting.awaited(home, args)
+    starting.warn_before(
+        home, config, place, trains=found.kind == "train", features=features, waits=after is not None
+    )
 
     def make() -> RunDirectory:
-        resume(found, args.set, device=args.device)
+        resume(found, args.set, device=args.device, after=after)
         return found
 
     return starting.start(home, make, args, "ddpm-tui resume")

@@ -67,7 +67,7 @@ def _facts(detail: RunDetail) -> list[str]:
     at = "" if detail.parent_step is None else f"@{detail.parent_step}"
     device = f"{row.device} ({detail.device_name})" if row.device and detail.device_name else row.device
     facts = {
-        "status": status_text(row.status)[0],
+        "status": status_text(row.state)[0],
         "error": detail.error,
         "kind": row.kind + (f" of run {row.parent}{at}" if row.parent is not None else ""),
         "preset": row.preset,

@@ -35,6 +35,27 @@ def naming_arguments(parser: Parser) -> None:
     )
 
 
+def after_argument(parser: Parser) -> None:
+    """The option to begin later."""
+    parser.add_argument("--after", metavar="RUN", help="begin once that run has ended, however it ends")
+
+
+def awaited(home: Home, args: argparse.Namespace) -> RunDirectory | None:
+    """The run that --after names; None where it has ended already."""
+    from runs.cli.opening import directory, open_catalogue
+    from runs.cli.output import say
+    from runs.status import running
+
+    if args.after is None:
+        return None
+    with open_catalogue(home) as catalogue:
+        found = directory(catalogue.find(args.after))
+    if running(found.path):
+        return found
+    say(f"{found.name} (#{found.id}) has ended already; this begins at once")
+    return None
+
+
 def from_checkpoint(
     args: argparse.Namespace, keys: Iterable[str], *, companions: bool | None = None
 ) -> tuple[Home, RunDirectory, int | None, Config]:
@@ -81,12 +102,21 @@ def check_device(name: str) -> None:
         )
 
 
-def warn_before(home: Home, config: Config, device_name: str, *, trains: bool, features: int = 0) -> None:
+def warn_before(
+    home: Home,
+    config: Config,
+    device_name: str,
+    *,
+    trains: bool,
+    features: int = 0,
+    waits: bool = False,
+) -> None:
     """Say what may go wrong with the run, before it is made; see `runs.preflight.warnings`."""
     from runs import preflight
     from runs.cli.output import warn
 
-    for line in preflight.warnings(home, config, device_name, trains=trains, features=features):
+    found = preflight.warnings(home, config, device_name, trains=trains, features=features, waits=waits)
+    for line in found:
         warn(line)
 
 

@@ -22,6 +22,7 @@ ddpm-tui train digits
 ddpm-tui train mnist --name wide --set training.steps=20000 \\
                      --set model.channels=64
 ddpm-tui train mine.toml --tag baseline --detach
+ddpm-tui train mine.toml --after last --detach   begin once that has ended
 ddpm-tui train mnist --from wide@10000       begin with another run's weights
 ddpm-tui train mnist --dry-run > mine.toml   only print the configuration
 """
@@ -39,6 +40,7 @@ def arguments(parser: Parser) -> None:
     parser.add_argument(
         "--from", dest="origin", metavar="RUN@STEP", help="begin with these weights (newest: RUN)"
     )
+    starting.after_argument(parser)
     starting.naming_arguments(parser)
     starting.following_arguments(parser)
     parser.add_argument(
@@ -72,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
 
     home = open_home(args)
     origin = _origin(home, args.origin) if args.origin else None
-    starting.warn_before(home, config, args.device, trains=True)
+    after = starting.awaited(home, args)
+    starting.warn_before(home, config, args.device, trains=True, waits=after is not None)
 
     def make() -> RunDirectory:
         return new_training(
@@ -83,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
             tags=tuple(args.tag),
             device=args.device,
             start=origin,
+            after=after,
             command=args.command,
         )
 

@@ -102,7 +102,7 @@ def test_a_file_of_version_1_gets_the_shape_of_a_new_one(home: Home, tmp_path: P
     assert old.notice is None
     assert shapes(old) == shapes(new)
     with old.reading() as connection:
-        assert connection.exec_driver_sql("PRAGMA user_version").scalar_one() == schema.VERSION == 4
+        assert connection.exec_driver_sql("PRAGMA user_version").scalar_one() == schema.VERSION == 5
         assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
     old.close()
     new.close()
@@ -160,6 +160,7 @@ def test_from_version_2_on_the_fid_is_the_decisive_one(tmp_path: Path) -> None:
     with sqlite3.connect(home.catalogue) as connection:
         connection.execute("UPDATE run SET fid = 90.0")
         connection.execute("ALTER TABLE run DROP COLUMN preparing")  # of version 4
+        connection.execute("ALTER TABLE run DROP COLUMN waits_for")  # of version 5
         connection.execute("PRAGMA user_version = 2")
     connection.close()
     with Catalogue(home) as catalogue:  # without a sync

@@ -33,12 +33,26 @@ def test_what_draws_badly_is_told(at: Home) -> None:
 def test_a_device_on_which_others_run_is_busy(at: Home) -> None:
     locks = [take_lock(make(at, name).path) for name in ("a", "b")]
     assert preflight.warnings(at, tiny(), "cpu") == [
+        "cpu is busy: a (#1), b (#2) run on it; each will be slower (--after 2 begins when that has ended)"
+    ]
+    assert preflight.warnings(at, tiny(), "cpu", trains=False) == [
         "cpu is busy: a (#1), b (#2) run on it; each will be slower"
     ]
+    assert preflight.warnings(at, tiny(), "cpu", waits=True) == []
     assert preflight.warnings(at, tiny(), "cuda:7") == []
     for lock in locks:
         os.close(lock)
     assert preflight.warnings(at, tiny(), "cpu") == []
+
+
+def test_who_waits_keeps_no_device_busy(at: Home) -> None:
+    first = make(at, "a")
+    second = make(at, "b", after=first.path)
+    locks = [take_lock(run.path) for run in (first, second)]
+    (line,) = preflight.warnings(at, tiny(), "cpu")
+    assert line.startswith("cpu is busy: a (#1) runs on it")
+    for lock in locks:
+        os.close(lock)
 
 
 def test_names_of_devices_mean_the_same_device() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
@@ -9,6 +10,8 @@ from textual.widgets import Button, Input, OptionList
 
 from ddpm import events
 from runs import trash
+from runs.directory import take_lock
+from tests.runs.processes import kill_all
 from tests.tui.building import home_at, make_run, make_sampling, record
 from tests.tui.driving import opened, text_of, until
 from tui.screens.new import NewScreen
@@ -129,6 +132,29 @@ async def test_a_taken_name_is_told_and_the_form_stays(home) -> None:
         await until(pilot, lambda: "is free" in text_of(app))
         assert app.screen is screen
         assert len(list(home.runs.iterdir())) == 1
+
+
+async def test_a_run_can_wait_for_another(home) -> None:
+    first = make_run(home, "alpha")
+    lock = take_lock(first.path)  # as if it were at work
+    try:
+        async with opened(home) as (app, pilot):
+            screen = await new_run(app, pilot)
+            await until(pilot, lambda: "cpu is busy: alpha (#1)" in text_of(app).replace("\n", " "))
+            screen.query_one("#after", Input).value = "nobody"
+            await until(pilot, lambda: "--after nobody" in " ".join(screen._command()))
+            await pilot.press("ctrl+l")
+            await until(pilot, lambda: "nobody" in str(list(app._notifications)))
+            screen.query_one("#after", Input).value = "alpha"
+            await until(pilot, lambda: "busy" not in text_of(app))
+            await pilot.press("ctrl+l")
+            await until(pilot, lambda: "waits for #1 to end" in text_of(app))
+            assert "… queued" in text_of(app)
+            await pilot.press("escape")
+            await until(pilot, lambda: "after #1" in text_of(app))
+    finally:
+        kill_all(home)
+        os.close(lock)
 
 
 async def test_a_run_of_a_file_is_cloned_from_its_file(home) -> None:

@@ -123,7 +123,7 @@ class AnyRunScreen(RunActions):
     def _head(self, run: RunRow, detail: RunDetail | None) -> Text:
         ink = self.cockpit.ink
         text = Text(no_wrap=True, overflow="ellipsis")
-        text.append_text(status_text(run.status, ink))
+        text.append_text(status_text(run.state, ink))
         where = detail.device_name if detail and detail.device_name else run.device
         started = detail.started_at if detail and detail.started_at else run.created_at
         facts: list[str | None] = [
@@ -153,6 +153,8 @@ class AnyRunScreen(RunActions):
         shade = ink.state("running") if running else ink.dim
         text = rail(share, self.rail_width, shade, ink)
         unit = "steps" if run.kind == "train" else "images"
+        if run.waits_for is not None:
+            return text.append(f"  waits for #{run.waits_for} to end", style=ink.dim)
         if running and run.step is None:
             return text.append("  starting, this takes a few seconds", style=ink.dim)
         if run.total_steps is not None:

@@ -132,7 +132,7 @@ class CompareScreen(Place):
 
     def _summary(self, table: Table) -> None:
         ink, rows = self.cockpit.ink, [detail.row for detail in self._details]
-        table.add_row("status", *(status_text(r.status, ink) for r in rows))
+        table.add_row("status", *(status_text(r.state, ink) for r in rows))
         table.add_row("step", *(Text("–" if r.step is None else f"{r.step:,}") for r in rows))
         table.add_row("images seen", *(Text(humanize.count(r.images_seen)) for r in rows))
         table.add_row("loss", *(number(r.loss, ink) for r in rows))

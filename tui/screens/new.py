@@ -130,6 +130,11 @@ class NewScreen(LaunchScreen):
     def _device(self) -> str:
         return str(self.query_one("#device", Select).value)
 
+    @property
+    def _after(self) -> str:
+        """What the run is to wait for, as it is typed."""
+        return self.query_one("#after", Input).value.strip()
+
     def _identity(self) -> tuple[str, list[str]]:
         name = self.query_one("#name", Input).value.strip()
         return name, self.query_one("#tags", Input).value.replace(",", " ").split()
@@ -139,6 +144,7 @@ class NewScreen(LaunchScreen):
         if config is None or source is None:
             return None
         name, tags = self._identity()
+        after = self._after
         begin = f"{self._clone.id}@{self._start}" if self._clone and self._start is not None else ""
         return commands.train(
             source.word,
@@ -148,6 +154,7 @@ class NewScreen(LaunchScreen):
             tags=tags,
             device=self._device,
             start=begin,
+            after=after,
             home=self.cockpit.home_option,
         )
 
@@ -174,13 +181,14 @@ class NewScreen(LaunchScreen):
     def _check(self) -> None:
         """Looks in the background whether device and disk will do."""
         config, device, home = self._config(), self._device, self.cockpit.home
+        waits = bool(self._after)
         if config is None:
             return
 
         def warnings() -> list[str]:
             from runs import preflight
 
-            return preflight.warnings(home, config, device)
+            return preflight.warnings(home, config, device, waits=waits)
 
         self.background("warnings", warnings, self._show_warnings, failed=lambda _: None, slow=True)
 
@@ -201,12 +209,14 @@ class NewScreen(LaunchScreen):
         assert config is not None
         assert source is not None
         home, (name, tags) = self.cockpit.home, self._identity()
-        clone, start = self._clone, self._start
+        clone, start, after = self._clone, self._start, self._after
+        store = self.cockpit.store
 
         def make() -> RunDirectory:
             from runs.directory import RunDirectory
             from runs.launch import new_training
 
+            awaited = RunDirectory(Path(store.catalogue.find(after).path)) if after else None
             begin = (RunDirectory(Path(clone.path)), start) if clone and start is not None else None
             return new_training(
                 home,
@@ -216,6 +226,7 @@ class NewScreen(LaunchScreen):
                 tags=tags,
                 device=device,
                 start=begin,
+                after=awaited,
                 command=command,
             )
 
@@ -243,6 +254,7 @@ def _making() -> Iterable[Widget]:
         ("name", Input(id="name", compact=True, max_length=100)),
         ("tags", Input(id="tags", compact=True, placeholder="separated by spaces")),
         ("device", device),
+        ("after", Input(id="after", compact=True, placeholder="unset: at once; or a run to wait for")),
     ):
         yield Horizontal(Static(label, markup=False, classes="label"), editor, classes="line")
     yield Static(id="command", markup=False)

@@ -94,8 +94,10 @@ class Preview(Background, Vertical):
 def _head(run: RunRow, ink: Ink) -> Text:
     text = name_text(run, ink)
     text.stylize("bold")
-    text.append("\n").append_text(status_text(run.status, ink))
-    if run.preparing is not None:
+    text.append("\n").append_text(status_text(run.state, ink))
+    if run.waits_for is not None:
+        text.append(f"  waits for #{run.waits_for} to end", style=ink.text)
+    elif run.preparing is not None:
         text.append(f"  reference {run.preparing:.0%}", style=ink.text)
     elif run.total_steps:
         share = fraction(run)

@@ -180,6 +180,29 @@ def test_detached_runs_are_waited_for_followed_and_stopped(home: Path) -> None:
     assert following.wait(30) == 0  # a log is followed until its run has ended
 
 
+def test_a_training_waits_for_another(home: Path) -> None:
+    assert call(home, "train", "digits", *tiny(LONG), "--name", "a", "--detach").returncode == 0
+    queued = call(home, "train", "digits", *tiny(), "--name", "b", "--after", "a", "--detach")
+    assert queued.returncode == 0
+    assert "busy" not in queued.stderr
+
+    def row() -> dict[str, object]:
+        return next(row for row in call_json(home, "ls") if row["name"] == "b")
+
+    deadline = time.monotonic() + 30
+    while row()["waits_for"] != 1:
+        assert time.monotonic() < deadline
+    assert row()["status"] == "running"
+    listed = next(line for line in call(home, "ls").stdout.splitlines() if " b " in line)
+    assert "… queued" in listed
+    assert "after #1" in listed
+    assert call(home, "stop", "a").returncode == 0
+    assert call(home, "wait", "b", timeout=120).returncode == 0
+    assert (row()["status"], row()["waits_for"], row()["step"]) == ("finished", None, 20)
+    late = call(home, "resume", "a", "--after", "b", "--detach")
+    assert "b (#2) has ended already; this begins at once" in late.stderr
+
+
 def test_the_first_interrupt_stops_the_run_cleanly(home: Path) -> None:
     terminal = Terminal(home, "train", "digits", *tiny(LONG), "--name", "long [red]")
     try:
