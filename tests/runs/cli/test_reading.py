@@ -65,7 +65,7 @@ def test_ls_json_has_the_agreed_keys_and_null_for_the_unknown(
             "total_steps": run.config().training.steps, "images_seen": 1280, "loss": 0.25,
             "images_per_second": 97.25, "fid": None, "fid_protocol": None,
             "device": "cpu", "created_at": START, "ended_at": START,
-            "parent": None, "path": str(run.path),
+            "parent": None, "path": str(run.path), "waits_for": None,
         }
     ]  # fmt: skip
 
