@@ -36,6 +36,8 @@ DRAWN_BY = (
     *("sampler", "steps", "eta", "spacing", "rho", "clip"),
     *("guidance", "guidance_step", "guidance_class", "guidance_from", "guidance_to"),
 )
+#: Of [training], what changes nothing of the network.
+RECORDED = ("log_every", "checkpoint_every", "keep_checkpoints", "milestone_every", "sample_every")
 SCORES = ("kid", "kid_error", "precision", "recall", "density", "coverage", "classifier_fd")
 
 
@@ -144,11 +146,10 @@ def add_seed(told: dict[str, Any], config: Config, catalogue: Catalogue, referen
     other = catalogue.detail(catalogue.find(reference).id)
     name, theirs = other.row.name, configfiles.load(Path(other.row.path) / "config.toml")
     seed = theirs.training.seed
-    if seed in told["seeds"] or any(
-        _but_for_seed(config, part) != _but_for_seed(theirs, part)
-        for part in ("data", "model", "diffusion", "training")
-    ):
-        sys.exit(f"{name} is not the same training but for its seed ({seed})")
+    if seed in told["seeds"]:
+        sys.exit(f"{name} is of seed {seed}, which is told already")
+    if differing := _differing(config, theirs):
+        sys.exit(f"{name} is another training: {', '.join(differing)}")
     alike = [row for row in other.evaluations if _of_fid(row.protocol) == _of_fid(told["protocol"])]
     found = decisive(alike, told["steps"], "tensorflow")
     if found is None:
@@ -157,8 +158,17 @@ def add_seed(told: dict[str, Any], config: Config, catalogue: Catalogue, referen
     told["seeds"].append(seed)
 
 
-def _but_for_seed(config: Config, section: str) -> dict[str, Any]:
-    return {key: value for key, value in config.model_dump()[section].items() if key != "seed"}
+def _differing(config: Config, other: Config) -> list[str]:
+    """Keys by which two trainings differ, but for the seed and what only their record shows."""
+    ours, theirs = configfiles.flatten(config), configfiles.flatten(other)
+    beside = ("data.root", "training.seed", *(f"training.{key}" for key in RECORDED))
+    return [
+        key
+        for key in ours
+        if key.startswith(("data.", "model.", "diffusion.", "training."))
+        and key not in beside
+        and ours[key] != theirs[key]
+    ]
 
 
 def _of_fid(protocol: Mapping[str, Any]) -> dict[str, Any]:

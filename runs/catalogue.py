@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, case, func, select
 
 from runs import evaluations, files, series, sync
 from runs.database import MEMORY, Database, told
@@ -161,7 +161,8 @@ class Catalogue:
 
 def _filtered(query: Select[Any], asked: RunQuery) -> Select[Any]:
     for word in (files.as_text(asked.text) or "").casefold().split():
-        text = run.c.search + "\n" + run.c.status
+        state = case((run.c.waits_for.is_not(None), "queued"), else_=run.c.status)
+        text = run.c.search + "\n" + state
         query = query.where(func.instr(text, word) > 0)
     return query.where(run.c.kind.in_(asked.kinds)) if asked.kinds else query
 

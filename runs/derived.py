@@ -78,7 +78,7 @@ def run_values(
         "preparing": None,
         "waits_for": progress.waits_for if status == "running" else None,
     }
-    if status == "running" and step is not None and total is not None:
+    if values["waits_for"] is None and status == "running" and step is not None and total is not None:
         values["seconds_left"] = _seconds_left(kind, progress, newest, max(0, total - step))
     if status == "running" and kind == "evaluate":
         values["preparing"] = evaluations.preparing(progress.evaluating)

@@ -294,8 +294,7 @@ def resume(
     try:
         if after is not None:
             queueing.check(run, after)
-        prepare(run, settings, chosen)
-        run.edit(after=None if after is None else after.path.name)
+        prepare(run, settings, chosen, None if after is None else after.path.name)
     except BaseException:
         os.close(lock)
         raise

@@ -8,13 +8,14 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ddpm import averages, sizes
 from ddpm.config import Config
 from ddpm.evaluation.places import find_weights
 from runs import directory, interpreter, queueing
+from runs.directory import RunDirectory
 from runs.errors import RunError
 from runs.home import Home, inception_weights
 from runs.humanize import bytes_text
@@ -33,12 +34,12 @@ def warnings(
     *,
     trains: bool = True,
     features: int = 0,
-    waits: bool = False,
+    after: RunDirectory | None = None,
 ) -> list[str]:
     """What a person should know before starting this on that device, one line each.
 
     Only what `trains` writes checkpoints. features: images whose features an evaluation keeps on disk.
-    waits: for another run to end, whatever works now.
+    after: the run that it waits for.
     """
     needed = {"features": feature_bytes(features)}
     if trains:
@@ -48,7 +49,7 @@ def warnings(
     judges = trains and config.evaluation.every > 0
     return [
         *unsuited(config),
-        *(() if waits else _busy(home, resolve(device), trains)),
+        *(_busy(home, resolve(device), trains) if after is None else _waited_for(home, after)),
         *_short_of_disk(home, needed),
         *(_without_weights(home, config) if judges else ()),
     ]
@@ -147,23 +148,38 @@ def resolve(device: str) -> str:
 
 
 def _busy(home: Home, device: str, trains: bool) -> list[str]:
-    there = [
-        info
+    live = [
+        run
         for info, run in directory.infos(home)
-        if running(run.path)
-        and resolve(str(info.get("device") or "auto")) == device
-        and queueing.awaited(run) is None
+        if running(run.path) and resolve(str(info.get("device") or "auto")) == device
     ]
+    there = [run for run in live if queueing.awaited(run) is None]
     if there:
-        names = ", ".join(f"{info['name']} (#{info['id']})" for info in there)
         verb = "runs" if len(there) == 1 else "run"
-        later = f" (--after {there[-1]['id']} begins when that has ended)" if trains else ""
-        return [f"{device} is busy: {names} {verb} on it; each will be slower{later}"]
+        last = max(live, key=lambda run: run.id)  # of those that wait already, if there are any
+        later = f" (--after {last.id} begins when that has ended)" if trains else ""
+        return [f"{device} is busy: {_names(there)} {verb} on it; each will be slower{later}"]
     memory = _memory(device)
     if memory is not None and memory[0] > _IDLE_SHARE * memory[1]:
         used, total = map(bytes_text, memory)
         return [f"{device} is busy: {used} of its {total} memory are in use by other programs"]
     return []
+
+
+def _waited_for(home: Home, after: RunDirectory) -> list[str]:
+    others = queueing.waiting_for(home, after)
+    if not others:
+        return []
+    last = max(others, key=lambda run: run.id)
+    verb = "waits" if len(others) == 1 else "wait"
+    return [
+        f"{_names(others)} {verb} for {_names([after])} as well, and will begin at the same time "
+        f"(--after {last.id} begins when that has ended)"
+    ]
+
+
+def _names(runs: Sequence[RunDirectory]) -> str:
+    return ", ".join(f"{run.name} (#{run.id})" for run in runs)
 
 
 def _memory(device: str) -> tuple[int, int] | None:

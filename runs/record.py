@@ -218,8 +218,11 @@ class Batch:
         return True
 
     def _waiting(self, event: dict[str, Any]) -> bool:
-        self.progress.waits_for = files.as_whole(event.get("run"))
-        return self.progress.waits_for is not None
+        progress, number = self.progress, event.get("run")
+        progress.waits_for = files.as_whole(number)
+        progress.evaluating = progress.frame = progress.measured_time = None  # of an earlier start
+        progress.resumed_at = None
+        return number is None or progress.waits_for is not None
 
     def _notice(self, event: dict[str, Any]) -> bool:
         text = files.as_text(event.get("text"))

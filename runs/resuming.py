@@ -50,14 +50,19 @@ def planned(run: RunDirectory, settings: Sequence[str]) -> Config:
     return new
 
 
-def prepare(run: RunDirectory, settings: Sequence[str], device: str | None = None) -> None:
-    """Apply the settings (and the device) and put the earlier end aside; call with the run's lock held.
+def prepare(
+    run: RunDirectory, settings: Sequence[str], device: str | None = None, after: str | None = None
+) -> None:
+    """Apply the settings (the device, the directory of a run to wait for) and put the earlier end aside; call
+    with the run's lock held.
 
     Raises as `planned` does: then nothing has been changed.
     """
     old, new = run.config(), planned(run, settings)
     if device is not None:
         run.edit(device=device)
+    if run.info["after"] != after:
+        run.edit(after=after)
     if new != old:
         run.write_config(new)
     _relocate(run, old, new)

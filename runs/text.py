@@ -63,7 +63,7 @@ def shorten_name(name: str, cells: int) -> str:
     """`name` without its middle, in at most `cells` terminal cells: names of a series end differently."""
     if width(name) <= cells or cells < 4:
         return shorten(name, cells)
-    start = len(name) - (cells - 1) * 3 // 5
+    start = max(0, len(name) - (cells - 1) * 3 // 5)
     while width(name[start:]) > (cells - 1) * 3 // 5:
         start += 1
     return shorten(name, cells - width(name[start:])) + name[start:]

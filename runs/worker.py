@@ -129,7 +129,9 @@ def main(argv: list[str]) -> int:
     requests, recorder = StopRequests(run.path), Recorder(run)
     requests.listen()
     try:
-        status = _work(run, requests, recorder)
+        if not queueing.wait(run, lambda: requests.asked, lambda line: _log(f"{utc_now()} {line}")):
+            queueing.begin_anew(int(argv[1]) if len(argv) > 1 else None)
+        status = _stopped_before(recorder) if requests.asked else _work(run, requests, recorder)
     except Exception as error:
         # The boundary of the process: whatever it was must reach the record, and the log in full.
         if not _expected(error):
@@ -141,12 +143,15 @@ def main(argv: list[str]) -> int:
     return 0 if status in ("finished", "stopped") else 1
 
 
+def _stopped_before(recorder: Recorder) -> str:
+    """The status of a run that was asked to stop before it began."""
+    recorder.record(events.Ended("stopped", None, None))
+    _log(f"{utc_now()} stopped before it began")
+    return "stopped"
+
+
 def _work(run: RunDirectory, requests: StopRequests, recorder: Recorder) -> str:
-    """Iterate over the engine once it is this run's turn; the status it ended with."""
-    if not queueing.wait(run, lambda: requests.asked):
-        recorder.record(events.Ended("stopped", None, None))
-        _log(f"{utc_now()} stopped before it began")
-        return "stopped"
+    """Iterate over the engine; the status it ended with."""
     engine = _engine(run, run.config())
     requests.connect(engine)
     status = None

@@ -65,6 +65,7 @@ class RunActions(Place):
         def asked(first: bool) -> None:
             if first:
                 kept = "it writes a checkpoint first" if run.kind == "train" else "what it has made is kept"
+                kept = kept if run.waits_for is None else "it has not begun"
                 self.say(f"{run.name} was asked to stop; {kept}")
                 self.cockpit.look_now()
             else:
@@ -88,7 +89,7 @@ class RunActions(Place):
             Confirm(
                 f"{run.name} was asked to stop already. End it now?",
                 "end it now",
-                "What it did since its last checkpoint is lost." if run.kind == "train" else "",
+                "What it did since its last checkpoint is lost." if run.kind == "train" and run.step else "",
             ),
             answered,
         )

@@ -89,6 +89,13 @@ class Store:
         """Each metric over images seen."""
         return {metric: self.catalogue.series(run_id, metric, buckets) for metric in metrics}
 
+    def live(self, reference: str) -> RunDirectory | None:
+        """The run that a number, name, … means, where it has not ended. RunError where there is none."""
+        from runs.status import running
+
+        run = self.directory(self.catalogue.find(reference))
+        return run if running(run.path) else None
+
     def directory(self, run: RunRow) -> RunDirectory:
         from pathlib import Path
 

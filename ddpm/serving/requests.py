@@ -68,7 +68,8 @@ def generation(body: bytes, config: Config, limits: Limits) -> Generation:
     values["sampling"].update({"count": 1, **given})
     found = _checked(lambda: configfiles.build(values))
     for key, reason in idle(found.sampling, found.model.classes).items():
-        if getattr(found.sampling, key) != getattr(config.sampling, key):  # clients may send every default
+        harmless = (getattr(config.sampling, key), SamplingConfig.model_fields[key].default)
+        if getattr(found.sampling, key) not in harmless:  # clients may send every default
             raise Refusal(f"{key}: {reason}")
     count = found.sampling.count
     if isinstance(first, bool) or not isinstance(first, int) or not 0 <= first <= _NUMBERS - count:

@@ -71,6 +71,7 @@ class Fids:
     values: list[float | None]
     protocols: list[str | None]  #: ids
     what: list[FidProtocol | None]
+    steps: list[int | None]  #: of the checkpoints
     comparable: bool | None  #: None: fewer than two are known
     differences: list[str]  #: what keeps the first from some other, in words
 
@@ -93,6 +94,7 @@ class Fids:
             values=[found.fid if found else None for found in chosen],
             protocols=[found.protocol_id if found else None for found in chosen],
             what=[found.fid_protocol if found else None for found in chosen],
+            steps=[found.step if found else None for found in chosen],
             comparable=None if len(there) < 2 else not differing,
             differences=list(differing),
         )
@@ -146,7 +148,12 @@ def _fid_rows(fids: Fids) -> list[list[str]]:
     if not any(fids.protocols):
         return []
     title = "fid, protocols differ" if fids.comparable is False else "fid"
-    return [[title, *map(distance, fids.values)], ["fid of", *(short(of) or UNKNOWN for of in fids.what)]]
+    steps = [UNKNOWN if step is None else str(step) for step in fids.steps]
+    return [
+        [title, *map(distance, fids.values)],
+        ["fid of", *(short(of) or UNKNOWN for of in fids.what)],
+        ["fid at step", *steps],
+    ]
 
 
 def _formats() -> dict[str, Callable[[Any], str]]:

@@ -87,6 +87,7 @@ def _follow(
 
 def _ask_to_stop(run: RunDirectory, shown: View) -> bool:
     """Whether it was asked: a run that has just ended cannot be."""
+    from runs import queueing
     from runs.errors import RunError
     from runs.status import running
     from runs.stopping import request_stop
@@ -97,6 +98,9 @@ def _ask_to_stop(run: RunDirectory, shown: View) -> bool:
         if running(run.path):  # and something is wrong with it
             raise
         return False
+    if queueing.awaited(run) is not None:
+        shown.note("Stopping: it has not begun. Ctrl-C again stops only the watching.")
+        return True
     how = {"train": ", with a checkpoint", "evaluate": KEPT, "restore": KEPT, "likelihood": KEPT}.get(
         run.kind, ""
     )
@@ -130,7 +134,9 @@ def conclude(detail: RunDetail, *, as_json: bool = False, show: bool = False, pr
         reason = detail.error or ("its processes are gone" if row.status == "lost" else "see its log")
         say(f"{program}: {row.name} {row.status}: {reason}")
         say(f"Its log: ddpm-tui logs {row.id}")
-    if row.kind in ("evaluate", "restore", "likelihood") or (row.kind == "train" and detail.checkpoints):
+    if row.kind in ("evaluate", "restore", "likelihood") or (
+        row.kind == "train" and (detail.checkpoints or row.step is None)
+    ):
         say(f"To go on with it: ddpm-tui resume {row.id}")
     return 1
 

@@ -29,7 +29,7 @@ SORTS = (
 )  # fmt: skip
 #: What is best last when counted up: these are listed from the highest down.
 DESCENDING = ("id", "step", "images_seen", "images_per_second", "created_at", "ended_at")
-STATUSES = ("running", "finished", "stopped", "failed", "lost")
+STATUSES = ("running", "queued", "finished", "stopped", "failed", "lost")
 KINDS = ("train", "sample", "evaluate", "restore", "likelihood")
 TABLE_LIMIT = 50
 ALL = -1
@@ -90,7 +90,7 @@ def _query(args: argparse.Namespace, text: str) -> RunQuery:
 
 def _matching(catalogue: Catalogue, args: argparse.Namespace) -> list[RunRow]:
     rows = catalogue.runs(_query(args, " ".join(args.words)))
-    return [row for row in rows if not args.status or row.status in args.status]
+    return [row for row in rows if not args.status or row.state in args.status]
 
 
 def _print(rows: list[RunRow], protocols: dict[int, FidProtocol], found: int, in_home: int) -> None:

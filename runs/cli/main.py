@@ -7,6 +7,7 @@ A verb's module is imported only when the verb is called, so `--help` costs next
 from __future__ import annotations
 
 import atexit
+import contextlib
 import importlib
 import os
 import sys
@@ -97,8 +98,9 @@ def command() -> NoReturn:
     if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
         sys.exit(status)  # which waits for them
     atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # `main` has told it
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(status)
 
 
@@ -121,6 +123,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a full disk, say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stderr.write(f"ddpm-tui: the output could not be written: {error.strerror}\n")
+        return 1
     except KeyboardInterrupt:
         return INTERRUPTED
     return status

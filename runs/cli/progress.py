@@ -46,6 +46,8 @@ def state(row: RunRow, stopping: bool = False, evaluating: EvaluatingRow | None 
 
     While it evaluates: how far that is, and how long this stage still takes.
     """
+    if row.waits_for is not None:
+        return ["stopping"] if stopping else []
     loss = number(row.loss)
     left = duration((evaluating.seconds_left if evaluating else row.seconds_left) or None)
     parts = [
@@ -67,6 +69,8 @@ def stage(now: EvaluatingRow) -> str:
 def reached(detail: RunDetail) -> tuple[str, int, int | None]:
     """(in words, done, total) of what the run does now: an evaluating one has stages."""
     row, now = detail.row, detail.evaluating
+    if row.waits_for is not None:
+        return progress(row), 0, None
     if row.kind == "evaluate" and now is not None:
         return stage(now), now.done, now.total
     return progress(row), row.step or 0, row.total_steps

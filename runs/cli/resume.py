@@ -55,10 +55,8 @@ def run(args: argparse.Namespace) -> int:
         starting.check_device(args.device)
     place = args.device or found.info["device"]
     features = config.evaluation.samples if found.kind == "evaluate" else 0
-    after = starting.awaited(home, args)
-    starting.warn_before(
-        home, config, place, trains=found.kind == "train", features=features, waits=after is not None
-    )
+    after = starting.awaited(home, args, found)
+    starting.warn_before(home, config, place, trains=found.kind == "train", features=features, after=after)
 
     def make() -> RunDirectory:
         resume(found, args.set, device=args.device, after=after)

@@ -40,8 +40,9 @@ def after_argument(parser: Parser) -> None:
     parser.add_argument("--after", metavar="RUN", help="begin once that run has ended, however it ends")
 
 
-def awaited(home: Home, args: argparse.Namespace) -> RunDirectory | None:
-    """The run that --after names; None where it has ended already."""
+def awaited(home: Home, args: argparse.Namespace, own: RunDirectory | None = None) -> RunDirectory | None:
+    """The run that --after names, none that waits for `own`; None where it has ended already."""
+    from runs import queueing
     from runs.cli.opening import directory, open_catalogue
     from runs.cli.output import say
     from runs.status import running
@@ -50,6 +51,8 @@ def awaited(home: Home, args: argparse.Namespace) -> RunDirectory | None:
         return None
     with open_catalogue(home) as catalogue:
         found = directory(catalogue.find(args.after))
+    if own is not None:
+        queueing.check(own, found)
     if running(found.path):
         return found
     say(f"{found.name} (#{found.id}) has ended already; this begins at once")
@@ -109,13 +112,13 @@ def warn_before(
     *,
     trains: bool,
     features: int = 0,
-    waits: bool = False,
+    after: RunDirectory | None = None,
 ) -> None:
     """Say what may go wrong with the run, before it is made; see `runs.preflight.warnings`."""
     from runs import preflight
     from runs.cli.output import warn
 
-    found = preflight.warnings(home, config, device_name, trains=trains, features=features, waits=waits)
+    found = preflight.warnings(home, config, device_name, trains=trains, features=features, after=after)
     for line in found:
         warn(line)
 
@@ -142,8 +145,8 @@ def start(home: Home, make: Callable[[], RunDirectory], args: argparse.Namespace
             catalogue.sync()
             found = catalogue.at(run.path)
             if args.detach:
-                return _detached(catalogue.detail(found.id), args.json)
-            say(f"{found.name} started: {found.path}")
+                return _detached(catalogue.detail(found.id), _begun(run), args.json)
+            say(f"{found.name} {_begun(run)}: {found.path}")
             detail = follow(catalogue, found, interrupts, stoppable=run)
         except Left as error:
             return left(error)
@@ -155,7 +158,14 @@ def start(home: Home, make: Callable[[], RunDirectory], args: argparse.Namespace
     return conclude(detail, as_json=args.json, show=args.show, program=program)
 
 
-def _detached(detail: RunDetail, as_json: bool) -> int:
+def _begun(run: RunDirectory) -> str:
+    from runs import queueing
+
+    other = queueing.awaited(run)
+    return "started" if other is None else f"queued, after {other.name} (#{other.id})"
+
+
+def _detached(detail: RunDetail, begun: str, as_json: bool) -> int:
     from runs.cli.output import print_json, say
     from runs.cli.records import detail_record
     from runs.text import printable
@@ -164,6 +174,6 @@ def _detached(detail: RunDetail, as_json: bool) -> int:
     if as_json:
         print_json(detail_record(detail))
         return 0
-    print(printable(f"{row.name} started: {row.path}"))
+    print(printable(f"{row.name} {begun}: {row.path}"))
     say(f"To watch it: ddpm-tui wait {row.id}   to stop it: ddpm-tui stop {row.id}")
     return 0

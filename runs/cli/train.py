@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     home = open_home(args)
     origin = _origin(home, args.origin) if args.origin else None
     after = starting.awaited(home, args)
-    starting.warn_before(home, config, args.device, trains=True, waits=after is not None)
+    starting.warn_before(home, config, args.device, trains=True, after=after)
 
     def make() -> RunDirectory:
         return new_training(

@@ -100,7 +100,9 @@ def with_seeds(home: Home, *references: str) -> dict[str, Any]:
 def test_other_seeds_are_told_beside_with_or_without_companions(home: Home) -> None:
     judged(home, 2, LAST, 20.0, "tensorflow", 64)
     judged(home, 4, LAST, 21.0, "tensorflow", 64, of=other_training(home, 3, "training.seed=1"))
-    other = other_training(home, 5, "training.seed=7", "evaluation.every=10", "sampling.seed=3")
+    other = other_training(
+        home, 5, "training.seed=7", "training.log_every=7", "evaluation.every=10", "sampling.seed=3"
+    )
     judged(home, 6, LAST, 19.0, "tensorflow", 64, of=other, companions=False)
     judged(home, 7, LAST, 30.0, "tensorflow", 32, of=other)
     told = with_seeds(home, "3", "5")
@@ -112,8 +114,8 @@ def test_other_seeds_are_told_beside_with_or_without_companions(home: Home) -> N
 @pytest.mark.parametrize(
     ("settings", "step", "count", "message"),
     [
-        (("training.seed=1", "training.batch_size=9"), LAST, 64, "not the same training but for its seed"),
-        ((), LAST, 64, "not the same training but for its seed"),
+        (("training.seed=1", "training.batch_size=9"), LAST, 64, "another training: training.batch_size"),
+        ((), LAST, 64, "of seed 0, which is told already"),
         (("training.seed=1",), 10, 64, "was not evaluated at step 20 by the same protocol"),
         (("training.seed=1",), LAST, 32, "was not evaluated at step 20 by the same protocol"),
     ],

@@ -38,7 +38,7 @@ def test_a_device_on_which_others_run_is_busy(at: Home) -> None:
     assert preflight.warnings(at, tiny(), "cpu", trains=False) == [
         "cpu is busy: a (#1), b (#2) run on it; each will be slower"
     ]
-    assert preflight.warnings(at, tiny(), "cpu", waits=True) == []
+    assert preflight.warnings(at, tiny(), "cpu", after=make(at, "c")) == []
     assert preflight.warnings(at, tiny(), "cuda:7") == []
     for lock in locks:
         os.close(lock)
@@ -49,8 +49,14 @@ def test_who_waits_keeps_no_device_busy(at: Home) -> None:
     first = make(at, "a")
     second = make(at, "b", after=first.path)
     locks = [take_lock(run.path) for run in (first, second)]
-    (line,) = preflight.warnings(at, tiny(), "cpu")
-    assert line.startswith("cpu is busy: a (#1) runs on it")
+    assert preflight.warnings(at, tiny(), "cpu") == [
+        "cpu is busy: a (#1) runs on it; each will be slower (--after 2 begins when that has ended)"
+    ]
+    assert preflight.warnings(at, tiny(), "cpu", after=first) == [
+        "b (#2) waits for a (#1) as well, and will begin at the same time "
+        "(--after 2 begins when that has ended)"
+    ]
+    assert preflight.warnings(at, tiny(), "cpu", after=second) == []
     for lock in locks:
         os.close(lock)
 

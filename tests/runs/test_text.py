@@ -57,6 +57,7 @@ def test_names_keep_their_ends() -> None:
     assert shorten_name("cifar10-cpu-fid-2", 3) == "ci…"
     assert shorten_name("cifar10-cpu-fid-2", 0) == ""
     assert shorten_name("数数数数数数", 8) == "数…数数"
+    assert shorten_name("界" * 18 + "12", 37) == "界" * 8 + "…" + "界" * 9 + "12"
 
 
 @given(st.text(alphabet="ab数é\u0301", max_size=30), st.integers(0, 20))

@@ -140,18 +140,21 @@ async def test_a_run_can_wait_for_another(home) -> None:
     try:
         async with opened(home) as (app, pilot):
             screen = await new_run(app, pilot)
-            await until(pilot, lambda: "cpu is busy: alpha (#1)" in text_of(app).replace("\n", " "))
+            await until(pilot, lambda: "cpu is busy: alpha (#1)" in text_of(app).replace("\n", " "), 60)
             screen.query_one("#after", Input).value = "nobody"
-            await until(pilot, lambda: "--after nobody" in " ".join(screen._command()))
+            await until(pilot, lambda: "--after nobody" in " ".join(screen._command()), 60)
             await pilot.press("ctrl+l")
-            await until(pilot, lambda: "nobody" in str(list(app._notifications)))
+            await until(pilot, lambda: "nobody" in str(list(app._notifications)), 60)
+            make_run(home, "beta")
+            screen.query_one("#after", Input).value = "beta"
+            await until(pilot, lambda: "beta has ended already" in text_of(app), 60)
             screen.query_one("#after", Input).value = "alpha"
-            await until(pilot, lambda: "busy" not in text_of(app))
+            await until(pilot, lambda: "busy" not in text_of(app), 60)
             await pilot.press("ctrl+l")
-            await until(pilot, lambda: "waits for #1 to end" in text_of(app))
+            await until(pilot, lambda: "waits for #1 to end" in text_of(app), 60)
             assert "… queued" in text_of(app)
             await pilot.press("escape")
-            await until(pilot, lambda: "after #1" in text_of(app))
+            await until(pilot, lambda: "after #1" in text_of(app), 60)
     finally:
         kill_all(home)
         os.close(lock)

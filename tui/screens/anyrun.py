@@ -137,7 +137,7 @@ class AnyRunScreen(RunActions):
         for fact in facts:
             if fact:
                 text.append(" · ", style=ink.faint).append(printable(fact), style=ink.dim)
-        text.append("\n").append_text(self._progress(run, ink))
+        text.append("\n").append_text(self._line(run, ink))
         if detail and detail.error and run.status in ("failed", "lost", "stopped"):
             text.append("\n").append(printable(detail.error), style=ink.error)
         return text
@@ -147,14 +147,19 @@ class AnyRunScreen(RunActions):
         """Cells of the bar of progress."""
         return max(8, min(30, self.size.width // 8))
 
+    def _line(self, run: RunRow, ink: Ink) -> Text:
+        if run.waits_for is None:
+            return self._progress(run, ink)
+        return rail(None, self.rail_width, ink.dim, ink).append(
+            f"  waits for #{run.waits_for} to end", style=ink.dim
+        )
+
     def _progress(self, run: RunRow, ink: Ink) -> Text:
         share = fraction(run)
         running = run.status == "running"
         shade = ink.state("running") if running else ink.dim
         text = rail(share, self.rail_width, shade, ink)
         unit = "steps" if run.kind == "train" else "images"
-        if run.waits_for is not None:
-            return text.append(f"  waits for #{run.waits_for} to end", style=ink.dim)
         if running and run.step is None:
             return text.append("  starting, this takes a few seconds", style=ink.dim)
         if run.total_steps is not None:

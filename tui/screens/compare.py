@@ -160,6 +160,8 @@ class CompareScreen(Place):
         floors = [found.floor if found else None for found in chosen]
         of = [printable(caveats.short(found.fid_protocol if found else None)) for found in chosen]
         table.add_row("FID of", *(Text(words or humanize.UNKNOWN, style=ink.dim) for words in of))
+        at = [humanize.UNKNOWN if found is None else f"{found.step:,}" for found in chosen]
+        table.add_row("FID at step", *(Text(words, style=ink.dim) for words in at))
         table.add_row("its floor", *(Text(scores.text_of(floor, "fid"), style=ink.dim) for floor in floors))
         for key, texts in protocols.contrasts([found.protocol for found in known]).items() if unequal else ():
             told = iter(texts)

@@ -68,9 +68,12 @@ class LaunchScreen(Built, Place):
         self.background("launch", launch, self._launched, failed=self._not_launched, slow=True)
 
     def _launched(self, run: RunRow) -> None:
-        self.say(f"{run.name} started; it goes on when you leave")
+        self.say(f"{run.name} {self._begun()}; it goes on when you leave")
         if self.is_current:
             self.cockpit.replace_by_run(run)
+
+    def _begun(self) -> str:
+        return "started"
 
     def _not_launched(self, line: str) -> None:
         self._launching = False

@@ -18,6 +18,7 @@ from textual.widgets import Button, Input, OptionList, Select, Static
 
 from ddpm.config import Config
 from runs import humanize
+from runs.errors import RunError
 from runs.rows import RunRow
 from runs.text import printable
 from tui import commands, keys, sources
@@ -135,6 +136,9 @@ class NewScreen(LaunchScreen):
         """What the run is to wait for, as it is typed."""
         return self.query_one("#after", Input).value.strip()
 
+    def _begun(self) -> str:
+        return "waits for its turn" if self._after else super()._begun()
+
     def _identity(self) -> tuple[str, list[str]]:
         name = self.query_one("#name", Input).value.strip()
         return name, self.query_one("#tags", Input).value.replace(",", " ").split()
@@ -181,14 +185,21 @@ class NewScreen(LaunchScreen):
     def _check(self) -> None:
         """Looks in the background whether device and disk will do."""
         config, device, home = self._config(), self._device, self.cockpit.home
-        waits = bool(self._after)
+        after, store = self._after, self.cockpit.store
         if config is None:
             return
 
         def warnings() -> list[str]:
             from runs import preflight
 
-            return preflight.warnings(home, config, device, waits=waits)
+            if not after:
+                return preflight.warnings(home, config, device)
+            try:
+                awaited = store.live(after)
+            except RunError as error:
+                return [str(error)]
+            ended = [] if awaited else [f"{after} has ended already; this begins at once"]
+            return [*ended, *preflight.warnings(home, config, device, after=awaited)]
 
         self.background("warnings", warnings, self._show_warnings, failed=lambda _: None, slow=True)
 
@@ -216,7 +227,7 @@ class NewScreen(LaunchScreen):
             from runs.directory import RunDirectory
             from runs.launch import new_training
 
-            awaited = RunDirectory(Path(store.catalogue.find(after).path)) if after else None
+            awaited = store.live(after) if after else None
             begin = (RunDirectory(Path(clone.path)), start) if clone and start is not None else None
             return new_training(
                 home,

@@ -84,10 +84,11 @@ class ConfigField(Widget):
     def show(self, changed: bool, note: str, problem: str, idle: str = "") -> None:
         """Whether its text differs from the preset, what the preset says, what is wrong, and why it does
         nothing as the others are. The text is the person's who types it, and not touched."""
-        if (note, idle) != (self._note, self._idle):
-            self._note, self._idle = note, idle
-            self.refresh()
-        self.changed, self.problem = changed, problem
+        told = (note, idle, changed)
+        if told != (self._note, self._idle, self.changed):
+            self._note, self._idle, self.changed = told
+            self._fit()
+        self.problem = problem
 
     def on_input_changed(self, message: Input.Changed) -> None:
         message.stop()
@@ -106,13 +107,22 @@ class ConfigField(Widget):
         self._fit()
 
     def _fit(self) -> None:
-        self.styles.height = 1 + len(self._problem_rows())
+        self.styles.height = 1 + len(self._rows_below()[0])
         self.refresh()
 
-    def _problem_rows(self) -> list[str]:
-        if not self.problem:
-            return []
-        return by_words("✕ " + printable(self.problem), max(self.size.width - LABEL_WIDTH, 20))
+    def _rows_below(self) -> tuple[list[str], str]:
+        """(what is wrong; or why a value that was changed does nothing where that has no room beside it, its
+        colour)."""
+        room = max(self.size.width - LABEL_WIDTH, 20)
+        if self.problem:
+            return by_words("✕ " + printable(self.problem), room), "$error"
+        if self.changed and not self._beside(self._idle):
+            return by_words(self._idle, room), "$foreground 50%"
+        return [], ""
+
+    def _beside(self, note: str) -> bool:
+        """Whether there is room for it at the right of the editor."""
+        return width(note) <= self.size.width - LABEL_WIDTH - self.editor.size.width - 2
 
     def render(self) -> Content:
         """What stands around the editor, which lies above it."""
@@ -122,10 +132,10 @@ class ConfigField(Widget):
         parts = [(label, "$foreground 50%" if self._idle else usual)]
         before = self.editor.size.width + 2
         note = self._idle or (self._note if self.changed else "")
-        if width(note) <= self.size.width - LABEL_WIDTH - before:
+        if self._beside(note):
             parts += [(" " * before, ""), (note, "$foreground 50%")]
-        for row in self._problem_rows():
-            parts.append(("\n" + " " * LABEL_WIDTH + row, "$error"))
+        rows, colour = self._rows_below()
+        parts += [("\n" + " " * LABEL_WIDTH + row, colour) for row in rows]
         return Content.assemble(*parts)
 
 

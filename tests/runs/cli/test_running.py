@@ -185,6 +185,9 @@ def test_a_training_waits_for_another(home: Path) -> None:
     queued = call(home, "train", "digits", *tiny(), "--name", "b", "--after", "a", "--detach")
     assert queued.returncode == 0
     assert "busy" not in queued.stderr
+    assert "b queued, after a (#1): " in queued.stdout
+    itself = call(home, "resume", "b", "--after", "b")
+    assert (itself.returncode, "is running already" in itself.stderr) == (1, True)
 
     def row() -> dict[str, object]:
         return next(row for row in call_json(home, "ls") if row["name"] == "b")

@@ -20,7 +20,7 @@ BAD = [
     (["ls", "--jsn"], "no option '--jsn'; did you mean --json?"),
     (["ls", "--home"], "--home: expected one argument"),
     (["ls", "--sort", "los"], "did you mean loss?"),
-    (["ls", "--status", "runing"], "'runing' is not one of running, finished, stopped, failed, lost"),
+    (["ls", "--status", "runing"], "'runing' is not one of running, queued, finished, stopped, failed, lost"),
     (["ls", "--limit", "many"], "--limit: 'many' is not a whole number, at least 0"),
     (["ls", "--limit", "-1"], "--limit"),
     (["show"], "missing: RUN"),
