@@ -133,6 +133,7 @@ async def of_trying(app: DdpmApp, pilot: Pilot[None], trying: str) -> None:
     await until(pilot, "NFE")
     await pilot.press("c")
     await until(pilot, "The same noise in every cell")
+    await pilot.press(*["down"] * 4)  # past DDPM, which draws noise in so few steps
     await settle(pilot)
     export(app, "try")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -78,8 +78,11 @@ def floor_words(floor: dict[str, Any] | None, samples: int | None = None) -> str
     return ", ".join(word for word in words if word)
 
 
-def score_columns(of: Callable[[Row], EvaluationRow | None], *, classifier: bool) -> list[Column[Row]]:
-    """FID and its floor, then the companions, which leave first where there is no room."""
+def score_columns(
+    of: Callable[[Row], EvaluationRow | None], rows: Sequence[EvaluationRow]
+) -> list[Column[Row]]:
+    """FID and its floor, then the companions that any of the rows has; they leave first where there is no
+    room."""
 
     def score(field: str, title: str, width: int, rank: int, *, error: bool = False) -> Column[Row]:
         def cell(row: Row, cells: int, ink: Ink) -> Text:
@@ -94,13 +97,16 @@ def score_columns(of: Callable[[Row], EvaluationRow | None], *, classifier: bool
         evaluation = of(row)
         return Text(text_of(evaluation.floor if evaluation else None, "fid"), style=ink.dim)
 
-    found = [
-        score("fid", "FID", 7, 0),
-        Column("floor", "floor", 6, floor, right=True),
+    companions = [
         score("kid", "KID", 17, 3, error=True),
         score("precision", "prec.", 5, 2),
         score("recall", "recall", 6, 2),
         score("density", "density", 7, 6),
         score("coverage", "cover.", 6, 6),
+        score("classifier_fd", "clf. FD", 7, 1),
     ]
-    return [*found, score("classifier_fd", "clf. FD", 7, 1)] if classifier else found
+    return [
+        score("fid", "FID", 7, 0),
+        Column("floor", "floor", 6, floor, right=True),
+        *(column for column in companions if any(getattr(row, column.key) is not None for row in rows)),
+    ]

@@ -183,7 +183,7 @@ def _columns(rows: Sequence[EvaluationRow]) -> list[Column[EvaluationRow]]:
 
     return [
         Column("step", "step", 9, lambda r, w, i: Text(f"{r.step:,}", style=i.strong), right=True),
-        *scores.score_columns(_itself, classifier=any(row.classifier_fd is not None for row in rows)),
+        *scores.score_columns(_itself, rows),
         Column("seed", "seed", 4, _seed, right=True, rank=5),
         Column("run", "by", 5, lambda r, w, i: Text(f"#{r.run_id}", style=i.dim), right=True, rank=4),
         Column(

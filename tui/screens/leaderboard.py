@@ -230,9 +230,7 @@ def _columns(rows: list[EvaluationRow]) -> list[Column[Line]]:
     return [
         Column("rank", "", 3, lambda line, w, i: aside(str(line.rank), i), right=True),
         Column("run", "checkpoint", 20, named, grows=True),
-        *scores.score_columns(
-            lambda line: line.row, classifier=any(row.classifier_fd is not None for row in rows)
-        ),
+        *scores.score_columns(lambda line: line.row, rows),
         Column("seed", "seed", 4, seed, right=True, rank=5),
         Column("by", "by", 5, by, right=True, rank=4),
         Column("age", "age", 5, age, right=True, rank=4),
