@@ -116,7 +116,7 @@ def test_the_worker_finds_this_code_from_anywhere(tmp_path: Path) -> None:
     argv = interpreter.command("runs.worker", str(tmp_path / "no run"))
     done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 1
-    assert "no run/config.toml cannot be read: No such file" in done.stderr
+    assert "no run is not a run: run.json cannot be read: No such file" in done.stderr
 
 
 def test_an_installed_package_needs_no_path(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,6 +136,7 @@ async def test_a_taken_name_is_told_and_the_form_stays(home) -> None:
 
 async def test_a_run_can_wait_for_another(home) -> None:
     first = make_run(home, "alpha")
+    make_run(home, "beta")
     lock = take_lock(first.path)  # as if it were at work
     try:
         async with opened(home) as (app, pilot):
@@ -145,7 +146,6 @@ async def test_a_run_can_wait_for_another(home) -> None:
             await until(pilot, lambda: "--after nobody" in " ".join(screen._command()), 60)
             await pilot.press("ctrl+l")
             await until(pilot, lambda: "nobody" in str(list(app._notifications)), 60)
-            make_run(home, "beta")
             screen.query_one("#after", Input).value = "beta"
             await until(pilot, lambda: "beta has ended already" in text_of(app), 60)
             screen.query_one("#after", Input).value = "alpha"
