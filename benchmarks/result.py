@@ -150,7 +150,7 @@ def add_seed(told: dict[str, Any], config: Config, catalogue: Catalogue, referen
         sys.exit(f"{name} is of seed {seed}, which is told already")
     if differing := _differing(config, theirs):
         sys.exit(f"{name} is another training: {', '.join(differing)}")
-    alike = [row for row in other.evaluations if _of_fid(row.protocol) == _of_fid(told["protocol"])]
+    alike = [row for row in other.evaluations if row.protocol_id == told["protocol_id"]]
     found = decisive(alike, told["steps"], "tensorflow")
     if found is None:
         sys.exit(f"{name} was not evaluated at step {told['steps']} by the same protocol")
@@ -169,11 +169,6 @@ def _differing(config: Config, other: Config) -> list[str]:
         and key not in beside
         and ours[key] != theirs[key]
     ]
-
-
-def _of_fid(protocol: Mapping[str, Any]) -> dict[str, Any]:
-    """Companions do not change it."""
-    return {key: value for key, value in protocol.items() if key != "companions"}
 
 
 def drawing(evaluation: Path) -> list[str]:
