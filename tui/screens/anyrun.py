@@ -132,7 +132,7 @@ class AnyRunScreen(RunActions):
             f"{humanize.count(detail.parameters)} parameters" if detail and detail.parameters else None,
             f"ended {humanize.age(run.ended_at)} ago"
             if run.ended_at
-            else f"started {humanize.age(started)} ago",
+            else f"{'started' if run.waits_for is None else 'queued'} {humanize.age(started)} ago",
         ]
         for fact in facts:
             if fact:
