@@ -152,7 +152,7 @@ async def test_a_run_can_wait_for_another(home) -> None:
             await until(pilot, lambda: "busy" not in text_of(app), 60)
             await pilot.press("ctrl+l")
             await until(pilot, lambda: "waits for #1 to end" in text_of(app), 60)
-            assert "· queued" in text_of(app)
+            await until(pilot, lambda: "· queued" in text_of(app), 60)  # once the toast is gone
             await pilot.press("escape")
             await until(pilot, lambda: "after #1" in text_of(app), 60)
     finally:
